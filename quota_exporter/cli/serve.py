@@ -1,0 +1,139 @@
+"""`quota-exporter serve`: polls in the background and serves the metrics."""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from aiohttp import web
+
+from quota_exporter.cli.exporter import Exporter, configuration
+from quota_exporter.errors import ConfigError
+from quota_exporter.web.app import application
+
+SUMMARY = "Poll in the background and serve the metrics (the default command)."
+
+STOP_AFTER = 2.0
+"""Seconds that open requests get to end after SIGTERM."""
+
+log = logging.getLogger(__name__)
+
+
+def add_config_flag(parser: argparse.ArgumentParser) -> None:
+    """`--config.file`."""
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        help="configuration; without it, what the environment offers",
+    )
+
+
+def add_web_flags(parser: argparse.ArgumentParser) -> None:
+    """`--web.…`, as Prometheus names them."""
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        action="append",
+        metavar="HOST:PORT",
+        help="address to listen on, may be given several times (default: :10042, all addresses)",
+    )
+    parser.add_argument(
+        "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH", help="path of the metrics"
+    )
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of this command."""
+    add_config_flag(parser)
+    add_web_flags(parser)
+
+
+def addresses(texts: Sequence[str] | None) -> list[tuple[str | None, int]]:
+    """Hosts and ports; no host is all addresses.
+
+    Raises:
+        ConfigError: One cannot be read.
+    """
+    found = []
+    for text in texts or [":10042"]:
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
+            raise ConfigError(
+                f"--web.listen-address {text!r} is no address; write it like 127.0.0.1:10042, [::1]:10042 or :10042"
+            )
+        found.append((host.strip("[]") or None, int(port)))
+    return found
+
+
+@asynccontextmanager
+async def served(app: web.Application, listen: Sequence[tuple[str | None, int]]) -> AsyncIterator[list[str]]:
+    """Serves an application; gives the URLs.
+
+    Raises:
+        ConfigError: An address cannot be listened on.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_AFTER, handler_cancellation=True)
+    await runner.setup()
+    try:
+        for host, port in listen:
+            try:
+                await web.TCPSite(runner, host, port, reuse_address=True).start()
+            except OSError as error:
+                raise ConfigError(f"cannot listen on {host or ''}:{port}: {error.strerror}") from None
+        yield [f"http://{_host(name[0])}:{name[1]}" for name in runner.addresses]
+    finally:
+        await runner.cleanup()
+
+
+def _host(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - only shown
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+async def stopped(exporter: Exporter) -> None:
+    """Waits for SIGTERM or SIGINT; SIGHUP reloads."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(_reload(exporter))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await stop.wait()
+    log.info("stopping")
+
+
+async def _reload(exporter: Exporter) -> None:
+    # A mistake was logged, and is on a metric.
+    with suppress(ConfigError):
+        await exporter.reload()
+
+
+async def _serve(flags: argparse.Namespace) -> None:
+    listen = addresses(flags.listen)
+    if not flags.telemetry_path.startswith("/"):
+        raise ConfigError(f"--web.telemetry-path {flags.telemetry_path!r} must start with /")
+    config = configuration(flags.config_file)
+    exporter = Exporter(flags.config_file)
+    await exporter.load(config)
+    app = application(exporter.board, exporter.poller, exporter.own.registry, exporter.reload, flags.telemetry_path)
+    async with served(app, listen) as urls, exporter.running():
+        log.info("serving %s", ", ".join(f"{url}{flags.telemetry_path}" for url in urls))
+        await stopped(exporter)
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Serves until SIGTERM."""
+    asyncio.run(_serve(flags))
+    return 0

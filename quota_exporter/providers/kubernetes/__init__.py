@@ -1,0 +1,48 @@
+"""Kubernetes: how close a cluster's apiserver, storage, addresses, nodes and namespaces are to their limits."""
+
+import os
+from pathlib import Path
+
+from quota_exporter.budget import Budget
+from quota_exporter.providers.kubernetes.addresses import SERVICE_ADDRESSES
+from quota_exporter.providers.kubernetes.apiserver import APISERVER
+from quota_exporter.providers.kubernetes.nodes import NODES
+from quota_exporter.providers.kubernetes.pods import PODS
+from quota_exporter.providers.kubernetes.resource_quotas import RESOURCE_QUOTAS
+from quota_exporter.providers.kubernetes.services import SERVICES
+from quota_exporter.providers.kubernetes.settings import Cluster
+from quota_exporter.source import Connection, Provider
+
+
+def connect(cluster: Cluster, budget: Budget) -> Connection:
+    """Reads the credentials of a cluster.
+
+    Raises:
+        ConfigError: The kubeconfig or the service account cannot be used.
+    """
+    from quota_exporter.providers.kubernetes.api import Client
+    from quota_exporter.providers.kubernetes.credentials import from_kubeconfig, in_cluster
+    from quota_exporter.providers.kubernetes.discovery import ClusterConnection
+
+    credentials = in_cluster(os.environ) if cluster.kubeconfig is None else from_kubeconfig(cluster.kubeconfig, cluster.context)
+    return ClusterConnection(Client(credentials), cluster, budget)
+
+
+def look() -> Cluster | None:
+    """The cluster that the exporter runs in, else the kubeconfig's current context."""
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        return Cluster()
+    paths = [Path(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
+    for path in paths or [Path("~/.kube/config").expanduser()]:
+        if path.is_file():
+            return Cluster(kubeconfig=path)
+    return None
+
+
+KUBERNETES = Provider(
+    name="kubernetes",
+    settings=Cluster,
+    sources=(APISERVER, SERVICE_ADDRESSES, NODES, PODS, SERVICES, RESOURCE_QUOTAS),
+    connect=connect,
+    look=look,
+)

@@ -1,0 +1,304 @@
+"""How a cluster is called: plain HTTPS to kube-apiserver, within the budget, every failure mapped to its reason."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+
+from quota_exporter import __version__
+from quota_exporter.budget import Allowance, Bucket, Budget
+from quota_exporter.errors import (
+    ApiError,
+    Denied,
+    Disabled,
+    ExpiredCredentials,
+    Malformed,
+    Throttled,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+)
+from quota_exporter.model import Target
+from quota_exporter.providers.kubernetes.credentials import Credentials
+from quota_exporter.providers.kubernetes.settings import Cluster
+from quota_exporter.providers.kubernetes.text import Filter, Page
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+CLIENT_GO = Allowance(rate=5, burst=10)
+"""kube-apiserver publishes no rate per client; this is what client-go keeps to by default."""
+
+MAX_JSON = 32 << 20
+MAX_PAGES = 10_000
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+ENDPOINTS = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
+
+
+class Expired(Unavailable):
+    """410: a list cannot be continued as it was when it began; with `token` it can as it is now."""
+
+    retryable = False
+    token = ""
+
+
+@dataclass(slots=True)
+class Client:
+    """An open session to a cluster; opened again with other credentials after a 401.
+
+    Attributes:
+        credentials: How to reach and to be accepted by the cluster.
+    """
+
+    credentials: Credentials
+    proxy: str | None = None
+    _session: aiohttp.ClientSession | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def session(self) -> aiohttp.ClientSession:
+        """The session; opened on first use, because that needs a running loop and may run an exec plug-in."""
+        async with self._lock:
+            if self._session is None or self._session.closed:
+                tls = await self.credentials.tls()
+                connector = aiohttp.TCPConnector(ssl=tls, limit=8, keepalive_timeout=75)
+                # Deadlines are the budget's.
+                self._session = aiohttp.ClientSession(
+                    connector=connector,
+                    trust_env=True,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+                    headers={"User-Agent": f"quota-exporter/{__version__}"},
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                )
+            return self._session
+
+    async def renew(self) -> None:
+        """Forgets what was not accepted."""
+        self.credentials.renew()
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+@dataclass(slots=True)
+class KubernetesApi:
+    """Asks one cluster.
+
+    Attributes:
+        cluster: What the config says of it.
+        target: Whose budget the calls are of.
+    """
+
+    client: Client
+    cluster: Cluster
+    target: Target
+    budget: Budget
+    clock: Callable[[], float] = time.time
+    _cache: dict[Callable[..., Awaitable[Any]], tuple[float, "asyncio.Task[Any]"]] = field(default_factory=dict)
+
+    async def get(self, path: str, permission: str) -> Json:
+        """One object.
+
+        Args:
+            path: Of the API, such as `/api/v1/namespaces/kube-system`.
+            permission: Named when it is missing, such as `get namespaces`.
+        """
+        return await self._json(path, {}, permission)
+
+    async def pages(self, path: str, permission: str, limit: int, table: bool = False, **params: str) -> AsyncIterator[Json]:
+        """A list, page by page; as a Table without objects where `table` is set.
+
+        Never sends `resourceVersion=0`, with which the limit would be ignored and everything come at once.
+        """
+        query = {"limit": str(limit), **params} | ({"includeObject": "None"} if table else {})
+        seen = set()
+        for _ in range(MAX_PAGES):
+            try:
+                page = await self._json(path, query, permission, TABLE if table else "application/json")
+            except Expired as error:
+                token = error.token
+                if not token:
+                    raise
+            else:
+                yield page
+                token = page["metadata"].get("continue")
+                if not token:
+                    return
+            if token in seen:
+                raise Malformed("the same continue token came twice", operation=f"GET {path}")
+            seen.add(token)
+            query["continue"] = token
+        raise Malformed(f"more than {MAX_PAGES} pages", operation=f"GET {path}")
+
+    async def metrics(self, wanted: frozenset[str]) -> list[Page | ApiError]:
+        """The wanted lines of `/metrics` of each replica that is configured, or of the one address.
+
+        Raises:
+            ApiError: None could be read.
+        """
+        pages: list[Page | ApiError] = []
+        for url, replica in await self._replicas():
+            try:
+                pages.append(await self._call(partial(self._metrics, url, replica, wanted)))
+            except ApiError as error:
+                pages.append(error)
+        if len(pages) == 1 and isinstance(pages[0], ApiError):
+            raise pages[0]
+        return pages
+
+    async def cached(self, question: Callable[["KubernetesApi"], Awaitable[T]], every: float) -> T:
+        """What several sources need, asked once in so many seconds."""
+        asked, task = self._cache.get(question, (-every, None))
+        if task is None or self.clock() - asked >= every or (task.done() and task.exception() is not None):
+            task = asyncio.ensure_future(question(self))
+            self._cache[question] = (self.clock(), task)
+        return await asyncio.shield(task)
+
+    async def _replicas(self) -> list[tuple[str, str]]:
+        """URL and name of each server to read."""
+        server = self.client.credentials.server
+        if self.cluster.replicas is None:
+            return [(server, "")]
+        if self.cluster.replicas != "endpoints":
+            return [(url.rstrip("/"), urlsplit(url).netloc) for url in self.cluster.replicas]
+        found = await self.get(ENDPOINTS, "get endpointslices.discovery.k8s.io")
+        port = found["ports"][0]["port"]
+        hosts = [address for endpoint in found["endpoints"] for address in endpoint["addresses"]]
+        named = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts]
+        return [(f"https://{host}", host) for host in named]
+
+    @property
+    def _bucket(self) -> Bucket:
+        rate = self.cluster.calls_per_second
+        allowance = CLIENT_GO if rate is None else Allowance(rate, max(1.0, 2 * rate))
+        return self.budget.bucket(self.target, "kube-apiserver", "read", allowance)
+
+    async def _call(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Within the budget, and once more with renewed credentials when they are not accepted."""
+        try:
+            return await self.budget.call(self._bucket, attempt)
+        except ExpiredCredentials:
+            await self.client.renew()
+            return await self.budget.call(self._bucket, attempt)
+
+    async def _json(self, path: str, query: Mapping[str, str], permission: str, accept: str = "application/json") -> Json:
+        url = self.client.credentials.server + path + (f"?{urlencode(query)}" if query else "")
+        return await self._call(partial(self._json_once, url, path, permission, accept))
+
+    async def _json_once(self, url: str, path: str, permission: str, accept: str) -> Json:
+        operation = f"GET {path}"
+        async with self._request(url, operation, permission, accept) as response:
+            _expect(response, "application/json", operation)
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_JSON:
+                    raise Malformed(f"an answer of more than {MAX_JSON >> 20} MiB", operation=operation)
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise Malformed(f"no JSON: {error}", operation=operation) from None
+        if not isinstance(found, dict) or not isinstance(found.get("metadata"), dict):
+            raise Malformed("JSON, but no Kubernetes object", operation=operation)
+        return found
+
+    async def _metrics(self, url: str, replica: str, wanted: frozenset[str]) -> Page:
+        operation = f"GET /metrics of {replica}" if replica else "GET /metrics"
+        filtered = Filter(wanted, Page(self.clock(), replica))
+        size = 0
+        async with self._request(f"{url}/metrics", operation, "get /metrics", "text/plain", replica) as response:
+            _expect(response, "text/plain", operation)
+            async for chunk in response.content.iter_any():
+                size += len(chunk)
+                if size > self.cluster.max_page_size:
+                    raise Malformed(
+                        f"a page of more than {self.cluster.max_page_size} bytes (max_page_size)", operation=operation
+                    )
+                filtered.feed(chunk)
+        return filtered.finish()
+
+    @asynccontextmanager
+    async def _request(
+        self, url: str, operation: str, permission: str, accept: str, replica: str = ""
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response with status 200; whatever else comes is raised as what it means."""
+        credentials = self.client.credentials
+        headers = {"Accept": accept}
+        if (authorization := await credentials.authorization()) is not None:
+            headers["Authorization"] = authorization
+        # The certificate of a replica names the service, not its address.
+        server_name = credentials.server_name or ("kubernetes" if replica else None)
+        session = await self.client.session()
+        try:
+            async with session.get(
+                url,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self.cluster.proxy or credentials.proxy,
+                server_hostname=server_name,
+            ) as response:
+                if response.status != 200:
+                    raise await _failure(response, operation, permission)
+                yield response
+        except aiohttp.ClientSSLError as error:
+            raise Unreachable(f"TLS failed: {error}", operation=operation) from None
+        except (aiohttp.ServerTimeoutError, aiohttp.ConnectionTimeoutError):
+            raise TimedOut("no connection within 10 s", operation=operation) from None
+        except aiohttp.ClientPayloadError as error:
+            raise Unreachable(f"the connection ended before the whole answer came: {error}", operation=operation) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(str(error) or type(error).__name__, operation=operation) from None
+
+
+def _expect(response: aiohttp.ClientResponse, content_type: str, operation: str) -> None:
+    if response.content_type != content_type:
+        raise Malformed(
+            f"expected {content_type}, got {response.content_type}; is this a kube-apiserver, or a proxy or login page?",
+            operation=operation,
+        )
+
+
+async def _failure(response: aiohttp.ClientResponse, operation: str, permission: str) -> ApiError:
+    """What a status other than 200 means."""
+    status = response.status
+    status_object = await _status_object(response)
+    told = str(status_object.get("message") or response.reason)
+    if status == 401:
+        return ExpiredCredentials(f"not accepted: {told}", operation=operation)
+    if status == 403:
+        return Denied(told, operation=operation, permission=permission)
+    if status == 404:
+        return Disabled(told, operation=operation)
+    if status == 410:
+        expired = Expired(told, operation=operation)
+        expired.token = str(status_object.get("metadata", {}).get("continue", ""))
+        return expired
+    if status == 429:
+        seconds = response.headers.get("Retry-After", "")
+        return Throttled(told, operation=operation, retry_after=float(seconds) if seconds.isdecimal() else None)
+    if status >= 500:
+        return Unavailable(f"{status}: {told}", operation=operation)
+    return Malformed(f"unexpected status {status}: {told}", operation=operation)
+
+
+async def _status_object(response: aiohttp.ClientResponse) -> Json:
+    """The Status object in the body; for any other body one with its first words as message."""
+    raw = await response.content.read(1 << 16)
+    if response.content_type == "application/json":
+        try:
+            found = json.loads(raw)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            return found
+    return {"message": " ".join(raw.decode("utf-8", "replace").split())[:200]}

@@ -1,0 +1,135 @@
+"""Snapshots: the readings of one poll as columns of numbers beside shared rows of label text.
+
+An object per reading kept for ever costs ten times the memory of columns, and long pauses of the garbage collector. So
+readings live only until they are posted; what stays is an array of doubles per target and family, and one `Rows` object
+that all targets with the same quotas share.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from quota_exporter.exposition import Fragments, fragments
+from quota_exporter.families import Family
+from quota_exporter.model import Operation, Quota, Reading, Target
+
+Key = tuple[Quota | Operation, str]
+"""What a row is about: quota and resource."""
+
+
+def labels(key: Key) -> tuple[tuple[str, str], ...]:
+    """The labels of a row beside its target's."""
+    subject, resource = key
+    if isinstance(subject, Quota):
+        return (("quota_code", subject.quota_code), ("resource", resource), ("service_code", subject.service_code))
+    return (("operation", subject.operation), ("reason", subject.reason), ("service_code", subject.service_code))
+
+
+class Rows:
+    """The label side of a column; shared by all columns with the same keys."""
+
+    __slots__ = ("__weakref__", "fragments", "keys")
+
+    def __init__(self, keys: tuple[Key, ...]):
+        self.keys = keys
+        self.fragments: tuple[Fragments, ...] = tuple(fragments(labels(key)) for key in keys)
+
+
+class Column(NamedTuple):
+    """One family of one target: as many values as rows."""
+
+    rows: Rows
+    values: "array[float]"
+
+
+Columns = dict[tuple[Target, Family], Column]
+
+
+class Layer(NamedTuple):
+    """What one poll read, or what of it still stands.
+
+    Attributes:
+        at: When it was polled, in seconds since 1970.
+    """
+
+    at: float
+    columns: Columns
+
+
+class Pool:
+    """Makes columns of readings, with one `Rows` object for equal keys."""
+
+    def __init__(self) -> None:
+        self._rows: WeakValueDictionary[tuple[Key, ...], Rows] = WeakValueDictionary()
+
+    def rows(self, keys: tuple[Key, ...]) -> Rows:
+        """The rows of these keys; the same object for equal keys."""
+        rows = self._rows.get(keys)
+        if rows is None:
+            self._rows[keys] = rows = Rows(keys)
+        return rows
+
+    def columns(self, readings: Iterable[Reading], before: Columns) -> tuple[Columns, int]:
+        """The readings as columns, and how many were no finite number or told twice; `before` saves work where alike."""
+        found: dict[tuple[Target, Family], dict[Key, float]] = {}
+        dropped = 0
+        for target, quota, measure, value, resource, _ in readings:
+            column = found.setdefault((target, measure), {})
+            key = (quota, resource)
+            if key in column or not isfinite(value):
+                dropped += 1
+            else:
+                column[key] = value
+        columns = {}
+        for place, column in found.items():
+            keys = tuple(column)
+            known = before.get(place)
+            rows = known.rows if known is not None and known.rows.keys == keys else self.rows(keys)
+            columns[place] = Column(rows, array("d", column.values()))
+        return columns, dropped
+
+    def without(self, columns: Columns, place: tuple[Target, Family], taken: set[Fragments]) -> int:
+        """Takes the rows with these labels out of a column; returns how many."""
+        rows, values = columns[place]
+        kept = [index for index, labels in enumerate(rows.fragments) if labels not in taken]
+        if kept:
+            columns[place] = Column(self.rows(tuple(rows.keys[i] for i in kept)), array("d", [values[i] for i in kept]))
+        else:
+            del columns[place]
+        return len(values) - len(kept)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Adds up what counters of others increased, so that ours survives their restarts and the change of replica.
+
+    A counter of a process that began after the last poll counts from 0; any other that was not seen before only from now.
+    """
+
+    totals: dict[tuple[Target, Family, Key], float] = field(default_factory=dict)
+    _last: dict[tuple[Target, Family, Key], dict[tuple[str, float], float]] = field(default_factory=dict)
+
+    REMEMBERED = 16
+    """Processes remembered per counter: more than the replicas that one address hides."""
+
+    def count(self, readings: Iterable[Reading], last_poll: float | None) -> Iterator[Reading]:
+        """The readings, those of counters replaced by one with the total of all counters."""
+        counted: dict[tuple[Target, Family, Key], Reading] = {}
+        for reading in readings:
+            if reading.since is None:
+                yield reading
+                continue
+            place = (reading.target, reading.measure, (reading.quota, reading.resource))
+            seen = self._last.setdefault(place, {})
+            fresh = last_poll is not None and reading.since[1] > last_poll
+            before = seen.pop(reading.since, 0.0 if fresh else reading.value)
+            seen[reading.since] = reading.value
+            if len(seen) > self.REMEMBERED:
+                del seen[next(iter(seen))]
+            total = self.totals.get(place, 0.0) + max(0.0, reading.value - before)
+            self.totals[place] = total
+            counted[place] = reading._replace(value=total, since=None)
+        yield from counted.values()

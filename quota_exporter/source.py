@@ -1,0 +1,80 @@
+"""Sources and providers: what one can ask, and of whom."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from quota_exporter.budget import Budget
+from quota_exporter.errors import ApiError
+from quota_exporter.model import Reading, Target
+from quota_exporter.settings import Entry
+
+Answer = Iterable[Reading | ApiError]
+"""What a source brings home; an error among the readings stands for the part that failed."""
+
+Api = TypeVar("Api")
+Settings = TypeVar("Settings", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[Api]):
+    """A question one can put to any target of a provider.
+
+    Attributes:
+        name: The label `source` of the metrics about polls.
+        ask: Asks once, through the api and nothing else. Raises ApiError when everything failed.
+        every: Seconds between two polls.
+        exports: What it tells, in words.
+        permissions: What it must be allowed, in the provider's words.
+        enabled: Whether it is polled unless the config says otherwise.
+    """
+
+    name: str
+    ask: Callable[[Api, Target], Awaitable[Answer]]
+    every: float
+    exports: str
+    permissions: tuple[str, ...]
+    enabled: bool = True
+
+
+async def parts(*questions: Awaitable[Answer]) -> list[Reading | ApiError]:
+    """Asks each question in turn; an ApiError stands in the place of the answer it took away."""
+    answers: list[Reading | ApiError] = []
+    for question in questions:
+        try:
+            answers += await question
+        except ApiError as error:
+            answers.append(error)
+    return answers
+
+
+class Connection(Protocol):
+    """An entry of the config, opened: finds the targets and gives the api to ask them through."""
+
+    async def targets(self) -> Iterable[Target | ApiError]:
+        """All targets now; an error among them says that some may be missing."""
+
+    def api(self, target: Target) -> Any:
+        """The api through which sources ask this target."""
+
+    async def close(self) -> None:
+        """Ends what is open. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider(Generic[Settings]):
+    """A cloud, and all that one can ask it.
+
+    Attributes:
+        name: The label `provider`; also the key in the config, whose value is a list of `settings`.
+        settings: The pydantic model of one entry of the config.
+        sources: Every source of the provider.
+        connect: Opens an entry; cheap, imports the provider's SDK, asks nothing yet. Raises ConfigError.
+        look: What the environment offers without any config, as an entry; None if nothing.
+    """
+
+    name: str
+    settings: type[Settings]
+    sources: tuple[Source[Any], ...]
+    connect: Callable[[Settings, Budget], Connection]
+    look: Callable[[], Settings | None]
