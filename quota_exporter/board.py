@@ -6,6 +6,7 @@ exporter does so in the background, a little at a time, so that a scrape neither
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from quota_exporter.budget import Budget
 from quota_exporter.errors import ApiError, Malformed
@@ -273,20 +274,29 @@ def _job_lines(family: Family, entries: Iterable[Entry]) -> Iterator[str]:
 
 def _info_lines(account: Account) -> Iterator[str]:
     """Facts of each quota, once: told by the job that knows the limit, else by the one that knows the usage."""
-    told: dict[tuple[Target, str, str], tuple[Quota, str]] = {}
+    told: dict[Target, dict[tuple[str, str], tuple[Quota, str]]] = {}
     for entry in account.entries.values():
         for (target, family), column in entry.columns():
-            if _key(target) != account.key:
-                continue
-            for quota, _ in column.rows.keys:
-                if isinstance(quota, Quota):
-                    place = (target, quota.service_code, quota.quota_code)
-                    known, usage_source = told.get(place, (quota, ""))
-                    teller = quota if family is LIMIT else known
-                    told[place] = (teller, usage_source or quota.usage_source)
-    for (target, _, _), (quota, usage_source) in told.items():
-        facts = (
-            ("account_name", target.account_name),
+            if _key(target) == account.key:
+                _tell(told.setdefault(target, {}), family, column)
+    for target, quotas in told.items():
+        rows = [_facts(quota, usage_source, target.account_name) for quota, usage_source in quotas.values()]
+        yield lines(INFO, target, rows, [1.0] * len(rows))
+
+
+def _tell(told: dict[tuple[str, str], tuple[Quota, str]], family: Family, column: Column) -> None:
+    for quota, _ in column.rows.keys:
+        if isinstance(quota, Quota):
+            place = (quota.service_code, quota.quota_code)
+            known, usage_source = told.get(place, (quota, ""))
+            told[place] = (quota if family is LIMIT else known, usage_source or quota.usage_source)
+
+
+@lru_cache(maxsize=10_000)
+def _facts(quota: Quota, usage_source: str, account_name: str) -> Fragments:
+    return fragments(
+        (
+            ("account_name", account_name),
             ("adjustable", quota.adjustable),
             ("kind", quota.kind),
             ("limit_source", quota.limit_source),
@@ -296,4 +306,4 @@ def _info_lines(account: Account) -> Iterator[str]:
             ("unit", quota.unit),
             ("usage_source", usage_source),
         )
-        yield lines(INFO, target, [fragments(facts)], [1.0])
+    )

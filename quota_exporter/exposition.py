@@ -76,7 +76,8 @@ def lines(family: Family, target: Target, rows: Sequence[Fragments], values: Seq
 def in_region(text: bytes, region: str) -> bytes:
     """Only the lines of one region. Within a value every quote is escaped, so the label's text is found nowhere else."""
     wanted = f',region="{escape(region)}"'.encode("utf-8", "replace")
-    return b"".join(line for line in text.splitlines(keepends=True) if wanted in line)
+    # Not splitlines: a value may hold a carriage return.
+    return b"".join(line + b"\n" for line in text.split(b"\n") if wanted in line)
 
 
 @dataclass(frozen=True, slots=True)

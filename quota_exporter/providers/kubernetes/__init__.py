@@ -21,10 +21,12 @@ def connect(cluster: Cluster, budget: Budget) -> Connection:
         ConfigError: The kubeconfig or the service account cannot be used.
     """
     from quota_exporter.providers.kubernetes.api import Client
-    from quota_exporter.providers.kubernetes.credentials import from_kubeconfig, in_cluster
+    from quota_exporter.providers.kubernetes.auth import in_cluster
     from quota_exporter.providers.kubernetes.discovery import ClusterConnection
+    from quota_exporter.providers.kubernetes.kubeconfig import Kubeconfig
 
-    credentials = in_cluster(os.environ) if cluster.kubeconfig is None else from_kubeconfig(cluster.kubeconfig, cluster.context)
+    path = cluster.kubeconfig
+    credentials = in_cluster(os.environ) if path is None else Kubeconfig(path).credentials(cluster.context)
     return ClusterConnection(Client(credentials), cluster, budget)
 
 

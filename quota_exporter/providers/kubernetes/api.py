@@ -26,7 +26,7 @@ from quota_exporter.errors import (
     Unreachable,
 )
 from quota_exporter.model import Target
-from quota_exporter.providers.kubernetes.credentials import Credentials
+from quota_exporter.providers.kubernetes.auth import Credentials
 from quota_exporter.providers.kubernetes.settings import Cluster
 from quota_exporter.providers.kubernetes.text import Filter, Page
 
