@@ -127,7 +127,8 @@ def test_a_bug_kills_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> 
     """A source that fails on an answer in a way nobody foresaw is `malformed`, with a traceback in the log."""
 
     async def bug() -> Iterable[Reading]:
-        return [{}["metadata"]]
+        answer: dict[str, Reading] = {}
+        return [answer["metadata"]]
 
     bench.run(100, bench.job("bug", bug), bench.job("works", works))
 

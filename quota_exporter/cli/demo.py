@@ -1,13 +1,67 @@
 """`quota-exporter demo`: the exporter's real main job against embedded clouds."""
 
 import argparse
+import asyncio
+import tempfile
+from pathlib import Path
 
-SUMMARY = "Run the exporter against embedded clouds, to see what it does."
+import yaml
+
+from quota_exporter.cli.serve import add_web_flags, serve
+from quota_exporter.errors import ConfigError
+
+SUMMARY = "Run the exporter against embedded clouds on this machine, to see what it does."
+
+WHERE = """
+The demo is running. It polls an embedded Kubernetes cluster whose numbers move, over TLS, as it would a real one.
+
+  {url}{path:<20} what Prometheus scrapes
+  {url}{targets:<20} what is polled, and what failed
+  {url}{quotas:<20} every quota with usage, limit and ceiling
+  {url}{page:<20} all links
+
+Stop it with Ctrl-C.
+"""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of this command."""
+    add_web_flags(parser)
+    parser.set_defaults(listen=None)
 
 
 def run(flags: argparse.Namespace) -> int:
+    """Serves until SIGTERM or Ctrl-C."""
+    asyncio.run(_demo(flags))
     return 0
+
+
+async def _demo(flags: argparse.Namespace) -> None:
+    try:
+        from quota_exporter.demo.apiserver import Apiserver
+        from quota_exporter.demo.moving import MovingPage
+    except ImportError as error:
+        raise ConfigError(f"{error.name} is not installed; the demo needs: pip install 'quota-exporter[demo]'") from None
+
+    def told(url: str) -> None:
+        paths = {"path": flags.telemetry_path, "targets": "/api/v1/targets", "quotas": "/api/v1/quotas", "page": "/"}
+        print(WHERE.format(url=url, **paths), flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="quota-exporter-demo-") as folder:
+        async with Apiserver(MovingPage()) as server:
+            config = Path(folder) / "config.yaml"
+            config.write_text(yaml.safe_dump(configuration(server.kubeconfig(Path(folder)))))
+            await serve(config, flags.listen or ["127.0.0.1:10042"], flags.telemetry_path, told)
+
+
+def configuration(kubeconfig: Path) -> dict[str, object]:
+    """A configuration for the embedded clouds, polled often, so that something moves."""
+    cluster = {
+        "name": "demo",
+        "kubeconfig": str(kubeconfig),
+        "etcd_quota": "2GiB",
+        "cluster_cidrs": ["10.244.0.0/20"],
+        "node_port_range": "30000-30063",
+        "sources": {"apiserver": {"interval": "5s"}, "pods": {"interval": "30s"}, "resource_quotas": {"interval": "15s"}},
+    }
+    return {"kubernetes": [cluster]}

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -120,20 +120,28 @@ async def _reload(exporter: Exporter) -> None:
         await exporter.reload()
 
 
-async def _serve(flags: argparse.Namespace) -> None:
-    listen = addresses(flags.listen)
-    if not flags.telemetry_path.startswith("/"):
-        raise ConfigError(f"--web.telemetry-path {flags.telemetry_path!r} must start with /")
-    config = configuration(flags.config_file)
-    exporter = Exporter(flags.config_file)
-    await exporter.load(config)
-    app = application(exporter.board, exporter.poller, exporter.own.registry, exporter.reload, flags.telemetry_path)
-    async with served(app, listen) as urls, exporter.running():
-        log.info("serving %s", ", ".join(f"{url}{flags.telemetry_path}" for url in urls))
+async def serve(config_file: Path | None, listen: Sequence[str] | None, telemetry_path: str, told: Callable[[str], None]) -> None:
+    """Serves until SIGTERM.
+
+    Args:
+        told: Is given the first URL, without a path, once it answers.
+
+    Raises:
+        ConfigError: The configuration or a flag is wrong, or an address is taken.
+    """
+    if not telemetry_path.startswith("/"):
+        raise ConfigError(f"--web.telemetry-path {telemetry_path!r} must start with /")
+    wanted = addresses(listen)
+    exporter = Exporter(config_file)
+    await exporter.load(configuration(config_file))
+    app = application(exporter.board, exporter.poller, exporter.own.registry, exporter.reload, telemetry_path)
+    async with served(app, wanted) as urls, exporter.running():
+        log.info("serving %s", ", ".join(f"{url}{telemetry_path}" for url in urls))
+        told(urls[0])
         await stopped(exporter)
 
 
 def run(flags: argparse.Namespace) -> int:
     """Serves until SIGTERM."""
-    asyncio.run(_serve(flags))
+    asyncio.run(serve(flags.config_file, flags.listen, flags.telemetry_path, lambda url: None))
     return 0

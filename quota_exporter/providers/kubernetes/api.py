@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -51,43 +52,46 @@ class Expired(Unavailable):
 
 @dataclass(slots=True)
 class Client:
-    """An open session to a cluster; opened again with other credentials after a 401.
+    """A session to a cluster, and the credentials that are in use.
 
     Attributes:
         credentials: How to reach and to be accepted by the cluster.
     """
 
     credentials: Credentials
-    proxy: str | None = None
     _session: aiohttp.ClientSession | None = None
+    _tls: ssl.SSLContext | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def session(self) -> aiohttp.ClientSession:
-        """The session; opened on first use, because that needs a running loop and may run an exec plug-in."""
-        async with self._lock:
-            if self._session is None or self._session.closed:
-                tls = await self.credentials.tls()
-                connector = aiohttp.TCPConnector(ssl=tls, limit=8, keepalive_timeout=75)
-                # Deadlines are the budget's.
-                self._session = aiohttp.ClientSession(
-                    connector=connector,
-                    trust_env=True,
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-                    headers={"User-Agent": f"quota-exporter/{__version__}"},
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                )
-            return self._session
+    def session(self) -> aiohttp.ClientSession:
+        """The session; opened on first use, because that needs a running loop."""
+        if self._session is None:
+            # Deadlines are the budget's. Cookies of a proxy's login page are of no use.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=8, keepalive_timeout=75),
+                trust_env=True,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+                headers={"User-Agent": f"quota-exporter/{__version__}"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
 
-    async def renew(self) -> None:
-        """Forgets what was not accepted."""
+    async def tls(self) -> ssl.SSLContext:
+        """Trust and client certificate, which may come from an exec plug-in."""
+        async with self._lock:
+            if self._tls is None:
+                self._tls = await self.credentials.tls()
+            return self._tls
+
+    def renew(self) -> None:
+        """Forgets what was not accepted. Requests under way go on as they are."""
         self.credentials.renew()
-        await self.close()
+        self._tls = None
 
     async def close(self) -> None:
         """Ends all connections."""
         if self._session is not None:
             await self._session.close()
-            self._session = None
 
 
 @dataclass(slots=True)
@@ -158,10 +162,11 @@ class KubernetesApi:
 
     async def cached(self, question: Callable[["KubernetesApi"], Awaitable[T]], every: float) -> T:
         """What several sources need, asked once in so many seconds."""
-        asked, task = self._cache.get(question, (-every, None))
-        if task is None or self.clock() - asked >= every or (task.done() and task.exception() is not None):
+        now = self.budget.clock()
+        asked, task = self._cache.get(question, (now, None))
+        if task is None or now - asked >= every or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = asyncio.ensure_future(question(self))
-            self._cache[question] = (self.clock(), task)
+            self._cache[question] = (now, task)
         return await asyncio.shield(task)
 
     async def _replicas(self) -> list[tuple[str, str]]:
@@ -188,7 +193,7 @@ class KubernetesApi:
         try:
             return await self.budget.call(self._bucket, attempt)
         except ExpiredCredentials:
-            await self.client.renew()
+            self.client.renew()
             return await self.budget.call(self._bucket, attempt)
 
     async def _json(self, path: str, query: Mapping[str, str], permission: str, accept: str = "application/json") -> Json:
@@ -238,13 +243,14 @@ class KubernetesApi:
             headers["Authorization"] = authorization
         # The certificate of a replica names the service, not its address.
         server_name = credentials.server_name or ("kubernetes" if replica else None)
-        session = await self.client.session()
+        tls = await self.client.tls()
         try:
-            async with session.get(
+            async with self.client.session().get(
                 url,
                 headers=headers,
                 allow_redirects=False,
                 proxy=self.cluster.proxy or credentials.proxy,
+                ssl=tls,
                 server_hostname=server_name,
             ) as response:
                 if response.status != 200:

@@ -43,7 +43,7 @@ async def every_node(api: KubernetesApi) -> list[Node]:
     nodes = []
     async for page in api.pages(PATH, "list nodes", limit=50):
         for item in page["items"]:
-            spec, status = item.get("spec") or {}, item.get("status") or {}
+            spec, status = item["spec"], item["status"]
             cidrs = spec.get("podCIDRs") or [cidr for cidr in [spec.get("podCIDR")] if cidr]
             pods = (status.get("allocatable") or {}).get("pods", "0")
             nodes.append(Node(item["metadata"]["name"], tuple(map(ip_network, cidrs)), quantity(pods)))

@@ -30,7 +30,7 @@ async def every_service(api: KubernetesApi) -> Services:
     ports: set[int] = set()
     async for page in api.pages(PATH, "list services", limit=250):
         for item in page["items"]:
-            spec = item.get("spec") or {}
+            spec = item["spec"]
             texts = spec.get("clusterIPs") or [spec.get("clusterIP") or "None"]
             addresses.update(ip_address(text) for text in texts if text != "None")
             ports.update(_node_ports(spec))
