@@ -3,9 +3,9 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import Field, ValidationError, create_model
@@ -18,6 +18,21 @@ from quota_exporter.source import Provider
 MAX_SIZE = 1 << 20
 MAX_NODES = 100_000
 ENVIRONMENT = re.compile(r"\$\{(\w+)\}")
+
+WORDS = {
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be keys and values",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "missing": "is missing",
+    "model_type": "must be keys and values",
+    "path_type": "must be a path",
+    "string_type": "must be text; put it in quotes",
+    "tuple_type": "must be a list, each item after a `- `",
+}
+"""What pydantic's kinds of errors mean to somebody who writes YAML."""
 
 Place = tuple[str | int, ...]
 """Keys and indexes from the top of the file to a value."""
@@ -69,12 +84,14 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     config: Config | None = None
     try:
         config = Config.model_validate({} if value is None else value)
-        mistakes += [(place, message) for place, message in _cross_checks(config)]
+        mistakes += _cross_checks(config)
     except ValidationError as error:
-        mistakes += [(tuple(e["loc"]), _words(e)) for e in error.errors()]
+        # What is unknown elsewhere is pydantic's to say; what could not even be read was said already.
+        told = {place for place, _ in mistakes}
+        mistakes += [(e["loc"], _words(e, e["loc"] not in reader.expanded)) for e in error.errors() if e["loc"] not in told]
     if mistakes or config is None:
-        told = {(reader.line(place), reader.name(place), message) for place, message in mistakes}
-        raise ConfigError("\n".join(f"{path}:{line}: {place}{': ' if place else ''}{text}" for line, place, text in sorted(told)))
+        lines = sorted({(reader.line(place), reader.name(place), words) for place, words in mistakes})
+        raise ConfigError("\n".join(f"{path}:{line}: {name}{': ' if name else ''}{words}" for line, name, words in lines))
     return config
 
 
@@ -85,59 +102,51 @@ def from_environment() -> Config:
 
 
 def _cross_checks(config: Config) -> Iterator[tuple[Place, str]]:
-    """Mistakes that no single value shows: equal names, unknown sources."""
-    seen: dict[tuple[str, str], int] = {}
-    counts: dict[str, int] = {}
-    for provider, entry in config.entries():
-        index = counts.setdefault(provider.name, 0)
-        counts[provider.name] += 1
-        known = {source.name for source in provider.sources}
-        for name in entry.sources.keys() - known:
-            yield (
-                (provider.name, index, "sources", name),
-                f"no such source{_meant(name, known)}; there are {', '.join(sorted(known))}",
-            )
-        first = seen.setdefault((provider.name, entry.label), index)
-        if first != index:
-            yield (provider.name, index), f"same as entry {first} ({entry.label!r}); give each a `name` of its own"
+    """Mistakes that no single value shows: nothing to poll, equal names, unknown sources."""
+    if not list(config.entries()):
+        yield (), f"nothing to poll; there may be {', '.join(provider.name for provider in PROVIDERS)}"
+    for provider in PROVIDERS:
+        known = [source.name for source in provider.sources]
+        seen: dict[str, int] = {}
+        for index, entry in enumerate(getattr(config, provider.name)):
+            for name in entry.sources.keys() - set(known):
+                place = (provider.name, index, "sources", name)
+                yield place, f"no such source{_meant(name, known) or '; there are ' + ', '.join(known)}"
+            first = seen.setdefault(entry.label, index)
+            if first != index:
+                yield (provider.name, index), f"polls the same as {provider.name}[{first}]; give each a `name` of its own"
 
 
-def _meant(word: object, known: Any) -> str:
+def _meant(word: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word), list(known), 1)
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
-def _fields(place: Place) -> set[str]:
-    """The keys that are known where an unknown one was found."""
-    model: Any = Config
+def _known_keys(place: Place) -> list[str]:
+    """The keys that may stand at a place."""
+    model: type[Section] = Config
     for step in place:
-        if isinstance(step, str) and model is not None:
-            field = model.model_fields.get(step)
-            found = re.findall(r"quota_exporter[\w.]*\.\w+", str(field.annotation)) if field else []
-            model = next((m for m in _models() if f"{m.__module__}.{m.__qualname__}" in found), model)
-    return set(model.model_fields)
+        field = model.model_fields.get(str(step))
+        # A step that is no field is an index of a list, or a key of a mapping.
+        model = (_model_in(field.annotation) if field else None) or model
+    return sorted(model.model_fields)
 
 
-def _models() -> Iterator[type[Section]]:
-    todo: list[type[Section]] = [Section]
-    while todo:
-        model = todo.pop()
-        yield model
-        todo += model.__subclasses__()
+def _model_in(annotation: Any) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
-def _words(error: Any) -> str:
-    """Pydantic's finding in a sentence that says what to do."""
+def _words(error: Any, shown: bool) -> str:
+    """A finding of pydantic's in a sentence that says what to do; with the value, unless that may be a secret."""
     kind, place = error["type"], tuple(error["loc"])
     if kind == "extra_forbidden":
-        known = _fields(place[:-1])
-        return f"unknown key{_meant(place[-1], known)}; known keys: {', '.join(sorted(known))}"
-    if kind == "missing":
-        return "is missing"
-    message: str = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if kind == "value_error" or isinstance(error["input"], dict | list | tuple):
-        return message
-    return f"{message}, not {error['input']!r}"
+        known = _known_keys(place[:-1])
+        return f"unknown key{_meant(place[-1], known) or '; there are ' + ', '.join(known)}"
+    words = WORDS.get(kind) or error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    value = error["input"]
+    return words if not shown or isinstance(value, dict | list | tuple) else f"{words} (it is {value!r})"
 
 
 class _Reader:
@@ -147,6 +156,7 @@ class _Reader:
         self._environ = environ
         self._lines: dict[Place, int] = {}
         self._nodes = 0
+        self.expanded: set[Place] = set()
         self._constructor = yaml.constructor.SafeConstructor()
         self.mistakes: list[tuple[Place, str]] = []
 
@@ -187,6 +197,9 @@ class _Reader:
         if self._nodes > MAX_NODES:
             raise ConfigError(f"more than {MAX_NODES} values; aliases within aliases?")
         self._lines.setdefault(place, node.start_mark.line + 1)
+        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.count(":") > 2:
+            self.mistakes.append((place, f"YAML tags such as {node.tag} are not read"))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
@@ -215,6 +228,8 @@ class _Reader:
 
     def _expanded(self, text: str, place: Place) -> str:
         """The text with each `${NAME}` replaced from the environment."""
+        if ENVIRONMENT.search(text):
+            self.expanded.add(place)
         for name in ENVIRONMENT.findall(text):
             if name not in self._environ:
                 self.mistakes.append((place, f"environment variable {name} is not set"))

@@ -17,7 +17,7 @@ def _duration(value: Any) -> float:
     text = str(value)
     parts = _DURATION.findall(text)
     if not parts or "".join(map("".join, parts)) != text:
-        raise ValueError(f"{value!r} is no duration; write it like 90s, 5m or 1h30m")
+        raise ValueError("no duration; write it like 90s, 5m or 1h30m")
     return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
@@ -25,7 +25,7 @@ def _size(value: Any) -> int:
     """Bytes of a text such as `8GiB`."""
     match = _SIZE.fullmatch(str(value))
     if not match:
-        raise ValueError(f"{value!r} is no size; write it like 2GiB or 500MB")
+        raise ValueError("no size; write it like 2GiB or 500MB")
     return int(float(match[1]) * _BYTES[match[2]])
 
 

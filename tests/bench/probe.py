@@ -9,7 +9,7 @@ import sys
 import time
 
 from tests.bench.control import obey, tell
-from tests.bench.table import percentile
+from tests.bench.stall import Wait
 
 EVERY = 0.005
 REQUEST = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -22,17 +22,17 @@ class Probe:
         self._connection = socket.create_connection(("127.0.0.1", port))
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def run(self, seconds: float) -> dict[str, float]:
+    def run(self, seconds: float) -> list[Wait]:
         """Asks for so long."""
-        took = []
+        waits = []
         began = time.perf_counter()
         for number in range(int(seconds / EVERY)):
             due = began + number * EVERY
             if (wait := due - time.perf_counter()) > 0:
                 time.sleep(wait)
             self._ask()
-            took.append(time.perf_counter() - due)
-        return {"p50": percentile(took, 0.5), "p99": percentile(took, 0.99), "max": max(took)}
+            waits.append((due, time.perf_counter() - due))
+        return waits
 
     def _ask(self) -> None:
         self._connection.sendall(REQUEST)

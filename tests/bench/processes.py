@@ -66,6 +66,11 @@ class Child:
         """Resident memory now, in MB."""
         return self._seen.memory_info().rss / 1e6
 
+    def peak(self) -> float:
+        """The most memory that was ever resident, in MB."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return float(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+
 
 def end(process: "subprocess.Popen[str]") -> None:
     """Ends a process of ours: politely, then not."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from quota_exporter.board import Board
 from quota_exporter.cli.exporter import Exporter
 from quota_exporter.cli.serve import served
+from quota_exporter.families import INFO
 from quota_exporter.web.app import application
 from tests.bench.control import obey_meanwhile, tell
 from tests.bench.data import FLEET_INTERVAL, FLEET_TARGETS, SERIES_PER_TARGET, job, readings
@@ -30,6 +31,11 @@ class Fleet:
         fill(self._board, self._targets, targets)
         self._targets = targets
         return targets
+
+    def bare(self) -> None:
+        """Leaves out the facts, which the reference does not tell."""
+        for account in self._board.accounts():
+            account.segments.pop(INFO, None)
 
     def turn(self) -> None:
         """Polls every target once more, as fast as it goes."""
@@ -62,7 +68,14 @@ async def main() -> None:
     async with served(app, [("127.0.0.1", 0)]) as urls, exporter.running():
         tell(urlsplit(urls[0]).port)
         await obey_meanwhile(
-            {"fill": fleet.fill, "turn": fleet.turn, "update": fleet.update, "watch": watch.on, "seen": watch.seen}
+            {
+                "fill": fleet.fill,
+                "bare": fleet.bare,
+                "turn": fleet.turn,
+                "update": fleet.update,
+                "watch": watch.on,
+                "seen": watch.seen,
+            }
         )
 
 

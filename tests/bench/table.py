@@ -51,7 +51,7 @@ def within(question: str, ours: Sequence[float], reference: Sequence[float], at_
 
 def bounded(question: str, ours: float, at_most: float, show: Callable[[float], str], reference: float | None = None) -> Row:
     """A figure with a bound of its own; the reference tells what the machine does to anybody."""
-    beside = ("-", "-") if reference is None else (show(reference), f"{ours / reference:.2f}x")
+    beside = ("-", "-") if reference is None else (show(reference), f"{ours / reference:.2f}x" if reference else "-")
     return Row(question, show(ours), *beside, f"<= {show(at_most)}", word(ours <= at_most))
 
 

@@ -174,7 +174,7 @@ class KubernetesApi:
         server = self.client.credentials.server
         if self.cluster.replicas is None:
             return [(server, "")]
-        if self.cluster.replicas != "endpoints":
+        if isinstance(self.cluster.replicas, tuple):
             return [(url.rstrip("/"), urlsplit(url).netloc) for url in self.cluster.replicas]
         found = await self.get(ENDPOINTS, "get endpointslices.discovery.k8s.io")
         port = found["ports"][0]["port"]

@@ -1,13 +1,41 @@
 """What the config says of a cluster."""
 
-from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from quota_exporter.settings import Entry, Size, UserPath
 
 Network = IPv4Network | IPv6Network
+ENDPOINTS = "endpoints"
+
+
+def _network(value: object) -> Network:
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        raise ValueError("no network; write it like 10.96.0.0/16, without bits of a host") from None
+
+
+def _ports(value: object) -> str:
+    """A range of ports, as the flag of kube-apiserver has it."""
+    first, dash, last = str(value).partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
+        raise ValueError("no range of ports; write it like 30000-32767")
+    return str(value)
+
+
+def _replicas(value: object) -> tuple[str, ...] | str:
+    urls = tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+    if value != ENDPOINTS and (not urls or any(not url.startswith("https://") for url in urls)):
+        raise ValueError("must be `endpoints`, or a list of https:// URLs")
+    return urls or ENDPOINTS
+
+
+Cidr = Annotated[Network, BeforeValidator(_network, json_schema_input_type=str)]
+Ports = Annotated[str, BeforeValidator(_ports, json_schema_input_type=str)]
+Replicas = Annotated[tuple[str, ...] | str, BeforeValidator(_replicas, json_schema_input_type=tuple[str, ...] | str)]
 
 
 class Cluster(Entry):
@@ -15,7 +43,7 @@ class Cluster(Entry):
 
     kubeconfig: UserPath | None = Field(None, description="Path of a kubeconfig file; not given: the service account of the pod.")
     context: str | None = Field(None, description="Context of the kubeconfig; the current one if not given.")
-    replicas: tuple[str, ...] | Literal["endpoints"] | None = Field(
+    replicas: Replicas | None = Field(
         None,
         description="URLs of every kube-apiserver, to read each one's own metrics; `endpoints` takes them from the "
         "EndpointSlice default/kubernetes.",
@@ -25,11 +53,9 @@ class Cluster(Entry):
         None, gt=0, description="The flag of that name; only used where flow control is off."
     )
     max_mutating_requests_inflight: int | None = Field(None, gt=0, description="The flag of that name; likewise.")
-    cluster_cidrs: tuple[Network, ...] = Field((), description="The controller manager's --cluster-cidr; no API tells it.")
-    service_cidrs: tuple[Network, ...] = Field(
-        (), description="The --service-cluster-ip-range; only needed before Kubernetes 1.33."
-    )
-    node_port_range: Annotated[str, Field(pattern=r"^\d+-\d+$")] | None = Field(
+    cluster_cidrs: tuple[Cidr, ...] = Field((), description="The controller manager's --cluster-cidr; no API tells it.")
+    service_cidrs: tuple[Cidr, ...] = Field((), description="The --service-cluster-ip-range; only needed before Kubernetes 1.33.")
+    node_port_range: Ports | None = Field(
         None, description="The --service-node-port-range, such as 30000-32767; no API tells it."
     )
     object_thresholds: dict[str, Annotated[int, Field(gt=0)]] = Field(
@@ -49,23 +75,6 @@ class Cluster(Entry):
             return None
         first, last = map(int, self.node_port_range.split("-"))
         return last - first + 1
-
-    @field_validator("node_port_range")
-    @classmethod
-    def _rising(cls, value: str | None) -> str | None:
-        if value is not None:
-            first, last = map(int, value.split("-"))
-            if not 0 < first <= last < 65536:
-                raise ValueError(f"{value!r} is no range of ports; write it like 30000-32767")
-        return value
-
-    @field_validator("replicas")
-    @classmethod
-    def _https(cls, value: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
-        for url in value if isinstance(value, tuple) else ():
-            if not url.startswith("https://"):
-                raise ValueError(f"{url!r} must be an https:// URL")
-        return value
 
     @model_validator(mode="after")
     def _context_of_a_file(self) -> "Cluster":
