@@ -15,7 +15,7 @@ from quota_exporter.model import JobId
 from quota_exporter.plan import Job
 
 START_RATE = 50
-"""New jobs are first asked at this many per second, so that a fleet does not start all at once."""
+"""New jobs are first asked at this many per second, or at the fleet's own pace where that is faster, never all at once."""
 
 FIRST_RETRY = 15.0
 """Seconds after a failed poll; doubled with each further failure, up to the job's interval."""
@@ -75,12 +75,13 @@ class Poller:
         for job_id, pace in self.paces.items():
             if pace.job is not jobs[job_id]:
                 self._exchange(pace, jobs[job_id], now)
-        random.shuffle(fresh)
+        # In random order, so that those of one account do not come one after another.
+        fresh.sort(key=lambda _: self.jitter())
         for index, job in enumerate(fresh):
             if self.board.add(job.id, job.max_age).tried is None:
                 self._untried.add(job.id)
             self.paces[job.id] = Pace(job, now)
-            self._schedule(self.paces[job.id], now + min(index / START_RATE, job.every))
+            self._schedule(self.paces[job.id], now + min(index / START_RATE, job.every * index / len(fresh)))
         self._wake.set()
 
     def _exchange(self, pace: Pace, job: Job, now: float) -> None:
