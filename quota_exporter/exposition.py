@@ -46,8 +46,9 @@ Fragments = tuple[str, str, str]
 
 
 def escape(value: str) -> str:
-    """A label value as it stands between quotes."""
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    """A label value as it stands between quotes; characters that UTF-8 does not know become question marks."""
+    text = value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def fragments(labels: Iterable[tuple[str, str]]) -> Fragments:
@@ -75,7 +76,7 @@ def lines(family: Family, target: Target, rows: Sequence[Fragments], values: Seq
 
 def in_region(text: bytes, region: str) -> bytes:
     """Only the lines of one region. Within a value every quote is escaped, so the label's text is found nowhere else."""
-    wanted = f',region="{escape(region)}"'.encode("utf-8", "replace")
+    wanted = f',region="{escape(region)}"'.encode()
     # Not splitlines: a value may hold a carriage return.
     return b"".join(line + b"\n" for line in text.split(b"\n") if wanted in line)
 
@@ -96,8 +97,8 @@ class Segment:
 
     @staticmethod
     def of(text: str | bytes) -> "Segment":
-        """Deflates a text; characters that UTF-8 does not know become question marks."""
-        raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
+        """Deflates a text."""
+        raw = text.encode() if isinstance(text, str) else text
         packer = deflater.compressobj(1, deflater.DEFLATED, -15)
         return Segment(packer.compress(raw) + packer.flush(deflater.Z_FULL_FLUSH), deflater.crc32(raw), len(raw))
 

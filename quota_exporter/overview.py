@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from quota_exporter.board import Account
+from quota_exporter.account import Account
 from quota_exporter.families import CEILING, LIMIT, USAGE
 from quota_exporter.model import Quota, Target
 from quota_exporter.snapshot import Column

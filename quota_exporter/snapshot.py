@@ -6,7 +6,7 @@ that all targets with the same quotas share.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import NamedTuple
@@ -29,13 +29,19 @@ def labels(key: Key) -> tuple[tuple[str, str], ...]:
 
 
 class Rows:
-    """The label side of a column; shared by all columns with the same keys."""
+    """The label side of a column; shared by all columns with the same keys.
 
-    __slots__ = ("__weakref__", "fragments", "keys")
+    Attributes:
+        repeated: Indexes of rows whose labels an earlier row has too, such as those of a quota told with other facts.
+    """
+
+    __slots__ = ("__weakref__", "fragments", "keys", "repeated")
 
     def __init__(self, keys: tuple[Key, ...]):
         self.keys = keys
         self.fragments: tuple[Fragments, ...] = tuple(fragments(labels(key)) for key in keys)
+        first: dict[Fragments, int] = {}
+        self.repeated = frozenset(i for i, labels_ in enumerate(self.fragments) if first.setdefault(labels_, i) != i)
 
 
 class Column(NamedTuple):
@@ -45,7 +51,8 @@ class Column(NamedTuple):
     values: "array[float]"
 
 
-Columns = dict[tuple[Target, Family], Column]
+Place = tuple[Target, Family]
+Columns = dict[Place, Column]
 
 
 class Layer(NamedTuple):
@@ -72,9 +79,9 @@ class Pool:
             self._rows[keys] = rows = Rows(keys)
         return rows
 
-    def columns(self, readings: Iterable[Reading], before: Columns) -> tuple[Columns, int]:
+    def columns(self, readings: Iterable[Reading], before: Mapping[Place, Sequence[Column]]) -> tuple[Columns, int]:
         """The readings as columns, and how many were no finite number or told twice; `before` saves work where alike."""
-        found: dict[tuple[Target, Family], dict[Key, float]] = {}
+        found: dict[Place, dict[Key, float]] = {}
         dropped = 0
         for target, quota, measure, value, resource, _ in readings:
             column = found.setdefault((target, measure), {})
@@ -87,14 +94,19 @@ class Pool:
         for place, column in found.items():
             keys = tuple(column)
             known = before.get(place)
-            rows = known.rows if known is not None and known.rows.keys == keys else self.rows(keys)
+            rows = known[0].rows if known and known[0].rows.keys == keys else self.rows(keys)
             columns[place] = Column(rows, array("d", column.values()))
+            if rows.repeated:
+                dropped += self._without(columns, place, rows.repeated)
         return columns, dropped
 
-    def without(self, columns: Columns, place: tuple[Target, Family], taken: set[Fragments]) -> int:
+    def without(self, columns: Columns, place: Place, taken: set[Fragments]) -> int:
         """Takes the rows with these labels out of a column; returns how many."""
+        return self._without(columns, place, {i for i, own in enumerate(columns[place].rows.fragments) if own in taken})
+
+    def _without(self, columns: Columns, place: Place, taken: Set[int]) -> int:
         rows, values = columns[place]
-        kept = [index for index, labels in enumerate(rows.fragments) if labels not in taken]
+        kept = [index for index in range(len(values)) if index not in taken]
         if kept:
             columns[place] = Column(self.rows(tuple(rows.keys[i] for i in kept)), array("d", [values[i] for i in kept]))
         else:

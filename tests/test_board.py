@@ -89,6 +89,38 @@ def test_many_partial_failures_keep_few_layers(board: Board) -> None:
     assert page(board, "quota_usage") == ['quota_usage{resource="b"} 19.0', 'quota_usage{resource="a"} 1.0']
 
 
+def test_partial_failures_are_shown_each_time(board: Board) -> None:
+    """What a poll read before it failed is on the page at once, also after other polls that failed in part; all is counted."""
+    board.post(USAGES, [reading(1, "a"), reading(2, "b")], (), 0)
+    shown, series = [], []
+    for minute in range(1, 4):
+        board.post(USAGES, [reading(minute, "b")], [Unreachable("reset")], minute)
+        shown.append(page(board, "quota_usage"))
+        series.append(board.series["aws"])
+
+    assert shown == [[f'quota_usage{{resource="b"}} {m}.0', 'quota_usage{resource="a"} 1.0'] for m in range(1, 4)]
+    assert series == [2, 2, 2]
+
+
+def test_facts_make_no_second_series(board: Board) -> None:
+    """A quota that is told twice with other facts is one series; the second telling is dropped and told as a failure."""
+    other = Quota("ec2", "L-1", "Another name", "count", "allocation")
+    readings = [reading(1, "a"), Reading(TARGET, other, USAGE, 2, "a"), Reading(TARGET, other, USAGE, 3, "b")]
+
+    errors = board.post(USAGES, readings, (), 0)
+
+    assert page(board, "quota_usage") == ['quota_usage{resource="a"} 1.0', 'quota_usage{resource="b"} 3.0']
+    assert [error.reason for error in errors] == ["malformed"]
+
+
+def test_lone_surrogates_make_no_second_series(board: Board) -> None:
+    """Two resources that UTF-8 cannot tell apart are one series."""
+    errors = board.post(USAGES, [reading(1, "a\ud800"), reading(2, "a\ud801")], (), 0)
+
+    assert page(board, "quota_usage") == ['quota_usage{resource="a?"} 1.0']
+    assert len(errors) == 1
+
+
 def test_nothing_of_an_untried_job(board: Board) -> None:
     """Before its first poll nothing is told of a job: neither success nor failure."""
     assert page(board, "quota_exporter_poll", "quota_exporter_last") == []

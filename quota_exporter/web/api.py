@@ -7,7 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from quota_exporter.board import Board, Entry
+from quota_exporter.account import Entry
+from quota_exporter.board import Board
 from quota_exporter.overview import Standing, standings
 from quota_exporter.poller import Pace, Poller
 
