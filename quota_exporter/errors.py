@@ -18,6 +18,9 @@ An `ApiError` is raised (or returned among the readings, when only a part failed
 
 from typing import ClassVar
 
+LONGEST_PAUSE = 86_400.0
+"""Seconds of a Retry-After that are honoured: nobody is sent away for ever by a number too large."""
+
 
 class QuotaExporterError(Exception):
     """Anything that this project raises on purpose."""
@@ -35,7 +38,7 @@ class ApiError(QuotaExporterError):
         retryable: Whether the same call may work a moment later.
         operation: What was asked, in the provider's words, such as `GET /metrics`.
         permission: The missing permission, in the provider's words; empty where none is missing.
-        retry_after: Seconds after which the provider wants to be asked again; None where it did not say.
+        retry_after: Seconds after which the provider wants to be asked again, a day at most; None where it did not say.
     """
 
     reason: ClassVar[str]
@@ -45,7 +48,7 @@ class ApiError(QuotaExporterError):
         super().__init__(message)
         self.operation = operation
         self.permission = permission
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else min(retry_after, LONGEST_PAUSE)
 
 
 class Unreachable(ApiError):

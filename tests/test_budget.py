@@ -130,6 +130,15 @@ def test_gives_up_at_once(error: ApiError, fake_time: FakeTimeLoop) -> None:
     assert fake_time.run_until_complete(run()) == 0.0
 
 
+def test_no_pause_is_for_ever() -> None:
+    """However large a Retry-After is, the bucket is open again after a day."""
+    tested = bucket()
+
+    tested.lower(100.0, Throttled("later", retry_after=float("9" * 400)).retry_after)
+
+    assert tested.blocked(100.0) == 86_400
+
+
 def test_deadline_of_an_attempt(fake_time: FakeTimeLoop) -> None:
     """An attempt that hangs is ended, and the call fails as timed out after all attempts."""
 

@@ -9,7 +9,8 @@ from ipaddress import ip_address, ip_network
 from quota_exporter.errors import Disabled
 from quota_exporter.families import LIMIT, USAGE
 from quota_exporter.model import Quota, Reading, Target, dimensions
-from quota_exporter.providers.kubernetes.api import Json, KubernetesApi
+from quota_exporter.providers.kubernetes.answers import Json
+from quota_exporter.providers.kubernetes.api import KubernetesApi
 from quota_exporter.providers.kubernetes.services import EVERY, Address, every_service
 from quota_exporter.providers.kubernetes.settings import Network
 from quota_exporter.source import Answer, Source

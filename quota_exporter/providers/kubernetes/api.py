@@ -15,24 +15,14 @@ import aiohttp
 
 from quota_exporter import __version__
 from quota_exporter.budget import Allowance, Bucket, Budget
-from quota_exporter.errors import (
-    ApiError,
-    Denied,
-    Disabled,
-    ExpiredCredentials,
-    Malformed,
-    Throttled,
-    TimedOut,
-    Unavailable,
-    Unreachable,
-)
+from quota_exporter.errors import ApiError, ExpiredCredentials, Malformed, TimedOut, Unreachable
 from quota_exporter.model import Target
+from quota_exporter.providers.kubernetes.answers import Expired, Json, expect, failure
 from quota_exporter.providers.kubernetes.auth import Credentials
 from quota_exporter.providers.kubernetes.settings import Cluster
 from quota_exporter.providers.kubernetes.text import Filter, Page
 
 T = TypeVar("T")
-Json = dict[str, Any]
 
 CLIENT_GO = Allowance(rate=5, burst=10)
 """kube-apiserver publishes no rate per client; this is what client-go keeps to by default."""
@@ -41,13 +31,6 @@ MAX_JSON = 32 << 20
 MAX_PAGES = 10_000
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 ENDPOINTS = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
-
-
-class Expired(Unavailable):
-    """410: a list cannot be continued as it was when it began; with `token` it can as it is now."""
-
-    retryable = False
-    token = ""
 
 
 @dataclass(slots=True)
@@ -203,7 +186,7 @@ class KubernetesApi:
     async def _json_once(self, url: str, path: str, permission: str, accept: str) -> Json:
         operation = f"GET {path}"
         async with self._request(url, operation, permission, accept) as response:
-            _expect(response, "application/json", operation)
+            expect(response, "application/json", operation)
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
@@ -222,7 +205,7 @@ class KubernetesApi:
         filtered = Filter(wanted, Page(self.clock(), replica))
         size = 0
         async with self._request(f"{url}/metrics", operation, "get /metrics", "text/plain", replica) as response:
-            _expect(response, "text/plain", operation)
+            expect(response, "text/plain", operation)
             async for chunk in response.content.iter_any():
                 size += len(chunk)
                 if size > self.cluster.max_page_size:
@@ -254,7 +237,7 @@ class KubernetesApi:
                 server_hostname=server_name,
             ) as response:
                 if response.status != 200:
-                    raise await _failure(response, operation, permission)
+                    raise await failure(response, operation, permission)
                 yield response
         except aiohttp.ClientSSLError as error:
             raise Unreachable(f"TLS failed: {error}", operation=operation) from None
@@ -264,47 +247,3 @@ class KubernetesApi:
             raise Unreachable(f"the connection ended before the whole answer came: {error}", operation=operation) from None
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(str(error) or type(error).__name__, operation=operation) from None
-
-
-def _expect(response: aiohttp.ClientResponse, content_type: str, operation: str) -> None:
-    if response.content_type != content_type:
-        raise Malformed(
-            f"expected {content_type}, got {response.content_type}; is this a kube-apiserver, or a proxy or login page?",
-            operation=operation,
-        )
-
-
-async def _failure(response: aiohttp.ClientResponse, operation: str, permission: str) -> ApiError:
-    """What a status other than 200 means."""
-    status = response.status
-    status_object = await _status_object(response)
-    told = str(status_object.get("message") or response.reason)
-    if status == 401:
-        return ExpiredCredentials(f"not accepted: {told}", operation=operation)
-    if status == 403:
-        return Denied(told, operation=operation, permission=permission)
-    if status == 404:
-        return Disabled(told, operation=operation)
-    if status == 410:
-        expired = Expired(told, operation=operation)
-        expired.token = str(status_object.get("metadata", {}).get("continue", ""))
-        return expired
-    if status == 429:
-        seconds = response.headers.get("Retry-After", "")
-        return Throttled(told, operation=operation, retry_after=float(seconds) if seconds.isdecimal() else None)
-    if status >= 500:
-        return Unavailable(f"{status}: {told}", operation=operation)
-    return Malformed(f"unexpected status {status}: {told}", operation=operation)
-
-
-async def _status_object(response: aiohttp.ClientResponse) -> Json:
-    """The Status object in the body; for any other body one with its first words as message."""
-    raw = await response.content.read(1 << 16)
-    if response.content_type == "application/json":
-        try:
-            found = json.loads(raw)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict):
-            return found
-    return {"message": " ".join(raw.decode("utf-8", "replace").split())[:200]}

@@ -41,6 +41,8 @@ def quantity(text: str) -> float:
 def unit(name: str) -> str:
     """The canonical unit of a resource of a quota."""
     last = name.rpartition("/")[2].rpartition(".")[2]
+    if name.startswith("count/"):
+        return "count"
     if last == "cpu":
         return "cores"
     if last in BYTES or last.startswith("hugepages-"):
