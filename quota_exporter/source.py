@@ -37,15 +37,12 @@ class Source(Generic[Api]):
     enabled: bool = True
 
 
-async def parts(*questions: Awaitable[Answer]) -> list[Reading | ApiError]:
-    """Asks each question in turn; an ApiError stands in the place of the answer it took away."""
-    answers: list[Reading | ApiError] = []
-    for question in questions:
-        try:
-            answers += await question
-        except ApiError as error:
-            answers.append(error)
-    return answers
+def whole(readings: Iterable[Reading]) -> list[Reading | ApiError]:
+    """Readings that are right only together; where one of them cannot be read, the error in the place of all."""
+    try:
+        return list(readings)
+    except ApiError as error:
+        return [error]
 
 
 class Connection(Protocol):

@@ -14,7 +14,7 @@ from quota_exporter.board import Board
 from quota_exporter.budget import Budget
 from quota_exporter.config import Config
 from quota_exporter.demo import faults
-from quota_exporter.demo.apiserver import Answer, Apiserver
+from quota_exporter.demo.apiserver import ENDPOINTS, Answer, Apiserver
 from quota_exporter.demo.kube_objects import captured
 from quota_exporter.demo.tls import Authority
 from quota_exporter.errors import ApiError
@@ -267,6 +267,69 @@ async def test_one_replica_down(polled: Polled) -> None:
     assert found["quota_usage", "server-seats", f"replica={server.url.removeprefix('https://')}"] >= 0
     assert [error.operation for error in polled.errors()["apiserver"]] == ["GET /metrics of 127.0.0.1:1"]
     assert found["quota_exporter_poll_success", "apiserver", ""] == 0
+
+
+async def test_one_replica_hangs(polled: Polled) -> None:
+    """A replica that does not answer takes nothing from the others: all are asked at the same time."""
+    async with Apiserver() as server, Apiserver() as silent:
+        silent.token, silent.authority = server.token, server.authority
+        silent.answers["/metrics"] = faults.hangs
+        await silent.stop()
+        await silent.start()
+        await polled.poll(server, replicas=[silent.url, server.url])
+        found = polled.samples()
+
+    assert found["quota_usage", "server-seats", f"replica={server.url.removeprefix('https://')}"] >= 0
+    assert [error.reason for error in polled.errors()["apiserver"]] == ["timeout"]
+
+
+@pytest.mark.parametrize("found", [{}, {"ports": None, "endpoints": None}, {"ports": [{"name": "https", "port": 6443}]}])
+async def test_no_replicas_are_told(found: dict[str, object], server: Apiserver, polled: Polled) -> None:
+    """An EndpointSlice without addresses is malformed, not a cluster without servers."""
+    server.answers[ENDPOINTS] = faults.other_json({"metadata": {}, **found})
+
+    await polled.poll(server, replicas="endpoints")
+
+    assert [str(error) for error in polled.errors()["apiserver"]] == ["no address of a kube-apiserver is in it"]
+
+
+async def test_empty_lists(server: Apiserver, polled: Polled) -> None:
+    """A cluster without anything has lists that are empty, or null as Go writes them: that is 0 or nothing, and no failure."""
+    for path in ("/api/v1/nodes", "/api/v1/services", "/api/v1/resourcequotas", "/apis/networking.k8s.io/v1/servicecidrs"):
+        server.answers[path] = faults.other_json({"metadata": {}, "items": None})
+    server.answers["/api/v1/pods"] = faults.other_json({"metadata": {}, "columnDefinitions": [], "rows": None})
+
+    await polled.poll(server)
+
+    assert polled.errors() == {}
+    assert polled.samples()["quota_usage", "node-ports", ""] == 0
+
+
+async def test_one_bad_quantity(server: Apiserver, polled: Polled) -> None:
+    """A ResourceQuota that cannot be read is named, and costs no other one."""
+    (first, *others) = server.objects["/api/v1/resourcequotas"]
+    first["status"]["used"][next(iter(first["status"]["hard"]))] = "a few"
+
+    await polled.poll(server)
+
+    (error,) = polled.errors()["resource_quotas"]
+    shown = {key[2] for key in polled.samples() if key[0] == "quota_limit" and "namespace=" in key[2]}
+    name = f"namespace={first['metadata']['namespace']},quota={first['metadata']['name']}"
+    assert str(error) == f"{name}: 'a few' is no quantity"
+    assert shown == {f"namespace={q['metadata']['namespace']},quota={q['metadata']['name']}" for q in others}
+
+
+async def test_one_bad_line(polled: Polled) -> None:
+    """A line that is no sample costs what it is part of, and nothing else: never a sum without it."""
+    page = captured("apiserver-after-60s.txt") + b'apiserver_flowcontrol_current_executing_seats{priority_level="x"} many\n'
+
+    async with Apiserver(lambda: page) as server:
+        await polled.poll(server)
+    found = {key[1] for key in polled.samples() if key[0] == "quota_usage"}
+
+    assert "many" in str(polled.errors()["apiserver"])
+    assert "database-size" in found
+    assert not {"priority-level-seats", "server-seats", "inflight-requests"} & found
 
 
 async def test_endpoints_tell_the_replicas(server: Apiserver, polled: Polled) -> None:

@@ -29,6 +29,9 @@ CLIENT_GO = Allowance(rate=5, burst=10)
 
 MAX_JSON = 32 << 20
 MAX_PAGES = 10_000
+PATIENCE = 45.0
+"""Seconds that a page of metrics may take, repetitions included; a poll of all replicas has a minute."""
+
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 ENDPOINTS = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
 
@@ -117,7 +120,8 @@ class KubernetesApi:
                 if not token:
                     raise
             else:
-                yield page
+                # Go writes an empty list as null where nobody took care.
+                yield page | {name: page[name] or [] for name in ("items", "rows") if name in page}
                 token = page["metadata"].get("continue")
                 if not token:
                     return
@@ -133,15 +137,20 @@ class KubernetesApi:
         Raises:
             ApiError: None could be read.
         """
-        pages: list[Page | ApiError] = []
-        for url, replica in await self._replicas():
-            try:
-                pages.append(await self._call(partial(self._metrics, url, replica, wanted)))
-            except ApiError as error:
-                pages.append(error)
+        pages = await asyncio.gather(*(self._page(url, replica, wanted) for url, replica in await self._replicas()))
         if len(pages) == 1 and isinstance(pages[0], ApiError):
             raise pages[0]
         return pages
+
+    async def _page(self, url: str, replica: str, wanted: frozenset[str]) -> Page | ApiError:
+        """The page of one server, or why it could not be read; in time, so that what the others told is not lost."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._call(partial(self._metrics, url, replica, wanted))
+        except TimeoutError:
+            return TimedOut(f"no whole page within {PATIENCE:g} s", operation=_metrics_of(replica))
+        except ApiError as error:
+            return error
 
     async def cached(self, question: Callable[["KubernetesApi"], Awaitable[T]], every: float) -> T:
         """What several sources need, asked once in so many seconds."""
@@ -160,9 +169,11 @@ class KubernetesApi:
         if isinstance(self.cluster.replicas, tuple):
             return [(url.rstrip("/"), urlsplit(url).netloc) for url in self.cluster.replicas]
         found = await self.get(ENDPOINTS, "get endpointslices.discovery.k8s.io")
-        port = found["ports"][0]["port"]
-        hosts = [address for endpoint in found["endpoints"] for address in endpoint["addresses"]]
-        named = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts]
+        ports = [port["port"] for port in found.get("ports") or () if port["name"] == "https"]
+        hosts = [address for endpoint in found.get("endpoints") or () for address in endpoint["addresses"]]
+        if not ports or not hosts:
+            raise Malformed("no address of a kube-apiserver is in it", operation=f"GET {ENDPOINTS}")
+        named = [f"[{host}]:{ports[0]}" if ":" in host else f"{host}:{ports[0]}" for host in hosts]
         return [(f"https://{host}", host) for host in named]
 
     @property
@@ -201,7 +212,7 @@ class KubernetesApi:
         return found
 
     async def _metrics(self, url: str, replica: str, wanted: frozenset[str]) -> Page:
-        operation = f"GET /metrics of {replica}" if replica else "GET /metrics"
+        operation = _metrics_of(replica)
         filtered = Filter(wanted, Page(self.clock(), replica))
         size = 0
         async with self._request(f"{url}/metrics", operation, "get /metrics", "text/plain", replica) as response:
@@ -247,3 +258,7 @@ class KubernetesApi:
             raise Unreachable(f"the connection ended before the whole answer came: {error}", operation=operation) from None
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(str(error) or type(error).__name__, operation=operation) from None
+
+
+def _metrics_of(replica: str) -> str:
+    return f"GET /metrics of {replica}" if replica else "GET /metrics"

@@ -4,7 +4,7 @@ from quota_exporter.model import Target
 from quota_exporter.providers.kubernetes import flowcontrol, storage
 from quota_exporter.providers.kubernetes.api import KubernetesApi
 from quota_exporter.providers.kubernetes.text import Page
-from quota_exporter.source import Answer, Source
+from quota_exporter.source import Answer, Source, whole
 
 WANTED = flowcontrol.WANTED | storage.WANTED | {"process_start_time_seconds"}
 
@@ -14,8 +14,8 @@ async def apiserver(api: KubernetesApi, target: Target) -> Answer:
     answers = await api.metrics(WANTED)
     pages = [answer for answer in answers if isinstance(answer, Page)]
     failed = [answer for answer in answers if not isinstance(answer, Page)]
-    flow = [reading for page in pages for reading in flowcontrol.readings(target, page, api.cluster)]
-    return [*flow, *storage.readings(target, pages, api.cluster), *failed]
+    flow = [found for page in pages for found in whole(flowcontrol.readings(target, page, api.cluster))]
+    return [*flow, *whole(storage.readings(target, pages, api.cluster)), *failed]
 
 
 APISERVER = Source(

@@ -46,7 +46,8 @@ async def every_node(api: KubernetesApi) -> list[Node]:
             spec, status = item["spec"], item["status"]
             cidrs = spec.get("podCIDRs") or [cidr for cidr in [spec.get("podCIDR")] if cidr]
             pods = (status.get("allocatable") or {}).get("pods", "0")
-            nodes.append(Node(item["metadata"]["name"], tuple(map(ip_network, cidrs)), quantity(pods)))
+            name = item["metadata"]["name"]
+            nodes.append(Node(name, tuple(map(ip_network, cidrs)), quantity(pods, f"node {name}")))
     return nodes
 
 

@@ -13,7 +13,7 @@ from quota_exporter.errors import Malformed
 from quota_exporter.families import LIMIT, USAGE
 from quota_exporter.model import Quota, Reading, Target, dimensions
 from quota_exporter.providers.kubernetes.api import KubernetesApi
-from quota_exporter.source import Answer, Source
+from quota_exporter.source import Answer, Source, whole
 
 PATH = "/api/v1/resourcequotas"
 QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?)")
@@ -21,17 +21,17 @@ POWERS = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "
 BYTES = ("memory", "storage", "ephemeral-storage")
 
 
-def quantity(text: str) -> float:
+def quantity(text: str, where: str) -> float:
     """A Kubernetes quantity such as `500m`, `20Gi` or `1e3` as a number.
 
     Raises:
-        Malformed: It is none.
+        Malformed: It is none; `where` is in the message.
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
     """
     match = QUANTITY.fullmatch(text)
     if match is None:
-        raise Malformed(f"{text[:100]!r} is no quantity")
+        raise Malformed(f"{where}: {text[:100]!r} is no quantity")
     number, exponent, suffix = match.groups()
     if suffix and suffix.endswith("i"):
         return float(Decimal(number) * 1024 ** ("KMGTPE".index(suffix[0]) + 1))
@@ -59,7 +59,7 @@ def quota(name: str) -> Quota:
 async def resource_quotas(api: KubernetesApi, target: Target) -> Answer:
     """`quota_usage{quota_code="requests.cpu",resource="namespace=shop,quota=compute",…} 3.5`"""
     pages = api.pages(PATH, "list resourcequotas", limit=250)
-    return [reading async for page in pages for item in page["items"] for reading in _readings(target, item)]
+    return [found async for page in pages for item in page["items"] for found in whole(_readings(target, item))]
 
 
 def _readings(target: Target, item: dict[str, Any]) -> Iterator[Reading]:
@@ -69,9 +69,9 @@ def _readings(target: Target, item: dict[str, Any]) -> Iterator[Reading]:
     # Scopes and equal names make sums over quotas meaningless: the quota's name is part of the identity.
     resource = dimensions(namespace=item["metadata"]["namespace"], quota=item["metadata"]["name"])
     for name, hard in (status.get("hard") or {}).items():
-        yield Reading(target, quota(name), LIMIT, quantity(hard), resource)
+        yield Reading(target, quota(name), LIMIT, quantity(hard, resource), resource)
         if name in used:
-            yield Reading(target, quota(name), USAGE, quantity(used[name]), resource)
+            yield Reading(target, quota(name), USAGE, quantity(used[name], resource), resource)
 
 
 RESOURCE_QUOTAS = Source(
