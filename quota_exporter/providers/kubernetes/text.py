@@ -68,7 +68,7 @@ class Filter:
     _rest: bytes = b""
 
     def __post_init__(self) -> None:
-        self._prefixes = tuple(name.encode() + end for name in self.wanted for end in (b"{", b" "))
+        self._prefixes = tuple(name.encode() for name in self.wanted)
 
     def feed(self, chunk: bytes) -> None:
         """Takes the next piece, wherever it was cut.
@@ -83,8 +83,10 @@ class Filter:
             raise Malformed(f"a line of more than {MAX_LINE >> 20} MiB: not a page of metrics")
         prefixes = self._prefixes
         for line in [line for line in block[:end].split(b"\n") if line.startswith(prefixes)]:
-            name = line[: min(i for i in (line.find(b"{"), line.find(b" ")) if i >= 0)].decode("ascii", "replace")
-            self.page.lines.setdefault(name, []).append(line)
+            # A wanted name may also begin another one's.
+            name = line.replace(b"{", b" ").partition(b" ")[0].decode("utf-8", "replace")
+            if name in self.wanted:
+                self.page.lines.setdefault(name, []).append(line)
 
     def finish(self) -> Page:
         """The page.
