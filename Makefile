@@ -35,7 +35,7 @@ $(VENV)/demo: pyproject.toml $(VENV)/bin/python
 	touch $@
 
 $(VENV)/dev: pyproject.toml tests/constraints.txt $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt --editable '.[demo]' \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints.txt --editable '.[auth,demo]' \
 		hypothesis mypy psutil pytest pytest-asyncio ruff types-psutil types-pyyaml
 	touch $@
 

@@ -38,6 +38,9 @@ def _at_least_a_second(value: float) -> float:
 Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str), AfterValidator(_at_least_a_second)]
 """Seconds, written like `90s`, `5m` or `1h30m`."""
 
+Seconds = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str)]
+"""Seconds, written like `Duration`, but there may be fewer than one."""
+
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str)]
 """Bytes, written like `8GiB`."""
 

@@ -55,11 +55,20 @@ def test_expanded() -> None:
     assert getattr(config, "max_age") == 5400  # noqa: B009 - made from the providers' models
 
 
+def test_merged() -> None:
+    """What is written out goes before what `<<` brings in."""
+    first, second = (entry for _, entry in load(FOLDER / "merged.ok.yaml", ENVIRON).entries())
+
+    assert (first.label, second.label) == ("production", "staging")
+    assert getattr(second, "etcd_quota") == 8 * 2**30  # noqa: B009 - of this provider only
+    assert {name: source.enabled for name, source in second.sources.items()} == {"pods": False, "nodes": False}
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
         (b"\xff\xfe\x00", "not YAML"),
-        (b"a: " + b"[" * 3000, "not YAML|nested too deeply"),
+        (b"a: " + b"[" * 1000, "not YAML|nested too deeply"),
         (b"#" * (1 << 20) + b"##", "larger than 1 MiB"),
         (b"", "nothing to poll"),
         (b"kubernetes:\n", "kubernetes"),
@@ -73,11 +82,12 @@ def test_no_text(raw: bytes, words: str, tmp_path: Path) -> None:
     assert any(word in mistakes(path) for word in words.split("|"))
 
 
-def test_bomb(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("first", "form"), [("[x]", "[{}]"), ("{x: y}", "{{<<: [{}]}}")], ids=["lists", "merges"])
+def test_bomb(first: str, form: str, tmp_path: Path) -> None:
     """Aliases of aliases of aliases do not eat the memory."""
     path = tmp_path / "config.yaml"
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{i}: &a{i} {form.format(', '.join([f'*a{i - 1}'] * 10))}" for i in range(1, 10)]
     path.write_text("\n".join(lines))
 
     assert "aliases within aliases" in mistakes(path)
@@ -92,13 +102,32 @@ def test_no_file(make: object, tmp_path: Path) -> None:
     assert mistakes(path).startswith("config.yaml: cannot be read: ")
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))))
+PIECES = """
+kubernetes name sources etcd_quota : - ? { } [ ] , &a *a << !!int !!bool !!null !!timestamp !!map !!seq !!set !x | > # --- = 5
+0x_ .inf 1e9 yes ~ 2001-99-99 0001-01-01T00:00:00+23:59 "\\ud800" "\\UFFFFFFFF" %YAML ${WORD} ' "
+"""
+"""What YAML is made of, to be put together in any way."""
+
+
+def yaml_like() -> st.SearchStrategy[bytes]:
+    """Texts that are nearly YAML."""
+    pieces = st.lists(st.sampled_from([*PIECES.split(), "\n", "\n  ", " "]), max_size=20).map(" ".join)
+    return pieces.map(lambda text: text.encode())
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(yaml_like(), st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))))
 @example(b"kubernetes: !!python/object/apply:os.system [true]")
 @example(b"? [1]\n: 2")
 @example(b"kubernetes: [{name: &a [*a]}]")
 @example(b"<<: 5")
 @example(b"a: 2001-99-99")
+@example(b"&a {<<: *a}")
+@example(b"a: !!bool maybe")
+@example(b"a: !!int ''")
+@example(b"a: !!timestamp x")
+@example(b'"\\ud800": "\\udfff"')
+@example(b'a: "\\UFFFFFFFF"')
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     """Whatever is in the file, it is read or refused with words."""
     path = tmp_path_factory.getbasetemp() / "any.yaml"

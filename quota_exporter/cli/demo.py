@@ -51,7 +51,8 @@ async def _demo(flags: argparse.Namespace) -> None:
         async with Apiserver(MovingPage()) as server:
             config = Path(folder) / "config.yaml"
             config.write_text(yaml.safe_dump(configuration(server.kubeconfig(Path(folder)))))
-            await serve(config, flags.listen or ["127.0.0.1:10042"], flags.telemetry_path, told)
+            listen = flags.listen or ["127.0.0.1:10042"]
+            await serve(config, listen, flags.telemetry_path, told, flags.web_config_file)
 
 
 def configuration(kubeconfig: Path) -> dict[str, object]:

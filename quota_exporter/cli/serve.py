@@ -4,15 +4,20 @@ import argparse
 import asyncio
 import logging
 import signal
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from quota_exporter.cli.exporter import Exporter, configuration
 from quota_exporter.errors import ConfigError
-from quota_exporter.web.app import application
+from quota_exporter.web.app import application, check_path
+
+if TYPE_CHECKING:
+    from quota_exporter.web.protection import Protection
 
 SUMMARY = "Poll in the background and serve the metrics (the default command)."
 
@@ -45,6 +50,13 @@ def add_web_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH", help="path of the metrics"
     )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        type=Path,
+        metavar="FILE",
+        help="TLS, client certificates, users and headers, in the format of Prometheus's exporter-toolkit",
+    )
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +83,15 @@ def addresses(texts: Sequence[str] | None) -> list[tuple[str | None, int]]:
 
 
 @asynccontextmanager
-async def served(app: web.Application, listen: Sequence[tuple[str | None, int]]) -> AsyncIterator[list[str]]:
+async def served(
+    app: web.Application, listen: Sequence[tuple[str | None, int]], *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[list[str]]:
     """Serves an application; gives the URLs.
+
+    Args:
+        app: The application.
+        listen: Hosts and ports.
+        tls: Serves HTTPS.
 
     Raises:
         ConfigError: An address cannot be listened on.
@@ -82,10 +101,12 @@ async def served(app: web.Application, listen: Sequence[tuple[str | None, int]])
     try:
         for host, port in listen:
             try:
-                await web.TCPSite(runner, host, port, reuse_address=True).start()
-            except OSError as error:
-                raise ConfigError(f"cannot listen on {host or ''}:{port}: {error.strerror}") from None
-        yield [f"http://{_host(name[0])}:{name[1]}" for name in runner.addresses]
+                await web.TCPSite(runner, host, port, ssl_context=tls, reuse_address=True).start()
+            except (OSError, UnicodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "no name of a host"
+                raise ConfigError(f"cannot listen on {host or ''}:{port}: {why}") from None
+        scheme = "https" if tls else "http"
+        yield [f"{scheme}://{_host(name[0])}:{name[1]}" for name in runner.addresses]
     finally:
         await runner.cleanup()
 
@@ -120,28 +141,49 @@ async def _reload(exporter: Exporter) -> None:
         await exporter.reload()
 
 
-async def serve(config_file: Path | None, listen: Sequence[str] | None, telemetry_path: str, told: Callable[[str], None]) -> None:
+async def serve(
+    config_file: Path | None,
+    listen: Sequence[str] | None,
+    telemetry_path: str,
+    told: Callable[[str], None],
+    web_config_file: Path | None = None,
+) -> None:
     """Serves until SIGTERM.
 
     Args:
+        config_file: What is polled; None for what the environment offers.
+        listen: Texts of addresses.
+        telemetry_path: Where the metrics are.
         told: Is given the first URL, without a path, once it answers.
+        web_config_file: TLS, users and headers; None for none of them.
 
     Raises:
         ConfigError: The configuration or a flag is wrong, or an address is taken.
     """
-    if not telemetry_path.startswith("/"):
-        raise ConfigError(f"--web.telemetry-path {telemetry_path!r} must start with /")
+    check_path(telemetry_path)
     wanted = addresses(listen)
+    protection = _protection(web_config_file)
     exporter = Exporter(config_file)
     await exporter.load(configuration(config_file))
     app = application(exporter.board, exporter.poller, exporter.own.registry, exporter.reload, telemetry_path)
-    async with served(app, wanted) as urls, exporter.running():
+    if protection:
+        protection.guard(app)
+    log.info("%s", protection or "TLS is disabled")
+    async with served(app, wanted, tls=protection.tls if protection else None) as urls, exporter.running():
         log.info("serving %s", ", ".join(f"{url}{telemetry_path}" for url in urls))
         told(urls[0])
         await stopped(exporter)
 
 
+def _protection(path: Path | None) -> "Protection | None":
+    if path is None:
+        return None
+    from quota_exporter.web.protection import Protection
+
+    return Protection(path)
+
+
 def run(flags: argparse.Namespace) -> int:
     """Serves until SIGTERM."""
-    asyncio.run(serve(flags.config_file, flags.listen, flags.telemetry_path, lambda url: None))
+    asyncio.run(serve(flags.config_file, flags.listen, flags.telemetry_path, lambda url: None, flags.web_config_file))
     return 0

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +12,11 @@ from quota_exporter.account import Entry
 from quota_exporter.board import Board
 from quota_exporter.overview import Standing, standings
 from quota_exporter.poller import Pace, Poller
+from quota_exporter.web.metrics import SELECTORS
+from quota_exporter.web.selectors import selection
+
+Item = dict[str, Any]
+"""One object of the answer."""
 
 
 class Api:
@@ -22,25 +28,20 @@ class Api:
 
     async def quotas(self, request: web.Request) -> web.StreamResponse:
         """Every quota: identity, facts, usage, limit, ceiling; selected by provider, account, region and service_code."""
-        query = request.query
-        accounts = self._board.accounts(query.get("provider", ""), query.get("account", ""))
-        region, service_code = query.get("region", ""), query.get("service_code", "")
-        found = (
-            _standing(standing)
-            for account in accounts
-            for standing in standings(account)
-            if region in ("", standing.target.region) and service_code in ("", standing.quota.service_code)
-        )
-        return await _stream(request, "quotas", found)
+        wanted = selection(request, (*SELECTORS, "service_code"))
+        accounts = self._board.accounts(wanted.get("provider", ""), wanted.get("account", ""))
+        found = (_standing(standing) for account in accounts for standing in standings(account))
+        return await _stream(request, "quotas", found, wanted)
 
     async def targets(self, request: web.Request) -> web.StreamResponse:
-        """Every job: source, target, last and next poll, and what failed."""
+        """Every job: source, target, last and next poll, and what failed; selected by provider, account, region and source."""
+        wanted = selection(request, (*SELECTORS, "source"))
         entries = self._board.entries
         found = (_job(entries[job_id], pace) for job_id, pace in list(self._poller.paces.items()) if job_id in entries)
-        return await _stream(request, "targets", found)
+        return await _stream(request, "targets", found, wanted)
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
+def _standing(standing: Standing) -> Item:
     target, quota, resource, usage, limit, ceiling = standing
     numbers = {"usage": usage, "limit": limit, "ceiling": ceiling}
     return {
@@ -59,7 +60,7 @@ def _standing(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _job(entry: Entry, pace: Pace) -> dict[str, Any]:
+def _job(entry: Entry, pace: Pace) -> Item:
     target = entry.job.target
     return {
         "source": entry.job.source,
@@ -79,20 +80,30 @@ def _job(entry: Entry, pace: Pace) -> dict[str, Any]:
     }
 
 
-async def _stream(request: web.Request, name: str, items: Iterable[dict[str, Any]]) -> web.StreamResponse:
-    """`{name: [items]}`, a few hundred items at a time, so that a million neither fill the memory nor hold up a scrape."""
+async def _stream(request: web.Request, name: str, items: Iterable[Item], wanted: Mapping[str, str]) -> web.StreamResponse:
+    """`{name: [items as wanted]}`."""
     response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     await response.prepare(request)
+    if request.method != "HEAD":
+        # A client that goes away is no error of ours.
+        with suppress(ConnectionError):
+            await _write(response, name, items, wanted)
+    return response
+
+
+async def _write(response: web.StreamResponse, name: str, items: Iterable[Item], wanted: Mapping[str, str]) -> None:
+    """A few hundred items at a time, so that a million neither fill the memory nor hold up a scrape."""
     await response.write(f'{{"{name}": ['.encode())
     pieces: list[str] = []
     separator = "\n"
-    for item in items:
-        pieces.append(separator + json.dumps(item))
-        separator = ",\n"
-        if len(pieces) >= 200:
-            await response.write("".join(pieces).encode())
+    for number, item in enumerate(items, 1):
+        if all(item[key] == value for key, value in wanted.items()):
+            pieces.append(separator + json.dumps(item))
+            separator = ",\n"
+        if number % 200 == 0:
+            if pieces:
+                await response.write("".join(pieces).encode())
             await asyncio.sleep(0)
             pieces = []
     await response.write(("".join(pieces) + "\n]}\n").encode())
     await response.write_eof()
-    return response

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -59,8 +60,14 @@ async def _send(request: web.Request, headers: dict[str, str], body: Iterable[by
     """Streams a body; a fast reader gives no back-pressure, so others get their turn now and then."""
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
-    if request.method == "HEAD":
-        return response
+    if request.method != "HEAD":
+        # A client that goes away is no error of ours.
+        with suppress(ConnectionError):
+            await _write(response, body)
+    return response
+
+
+async def _write(response: web.StreamResponse, body: Iterable[bytes]) -> None:
     pieces: list[bytes] = []
     size = since_turn = 0
     for piece in body:
@@ -75,4 +82,3 @@ async def _send(request: web.Request, headers: dict[str, str], body: Iterable[by
             since_turn = 0
     await response.write(b"".join(pieces))
     await response.write_eof()
-    return response

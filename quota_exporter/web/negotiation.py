@@ -55,12 +55,13 @@ def format_for(accept: str) -> tuple[Format, str]:
             best[form] = max(best[form], (exactness, wish.q, escaping if escaping in ESCAPINGS else ""))
     named = best["openmetrics"][0] == 2
     text, openmetrics = best["text"][1], best["openmetrics"][1]
-    chosen: Format = "openmetrics" if named and openmetrics > 0 and openmetrics >= text else "text"
+    chosen: Format = "openmetrics" if openmetrics > 0 and (text == 0 or (named and openmetrics >= text)) else "text"
     escaping = best[chosen][2]
     return chosen, CONTENT_TYPES[chosen] + (f"; escaping={escaping}" if escaping else "")
 
 
 def wants_gzip(accept_encoding: str) -> bool:
-    """Whether a gzip body is welcome."""
+    """Whether a gzip body is welcome, and the bare text not more so."""
     wanted = {wish.value: wish.q for wish in wishes(accept_encoding)}
-    return wanted.get("gzip", wanted.get("*", 0.0)) > 0
+    gzip = wanted.get("gzip", wanted.get("*", 0.0))
+    return gzip > 0 and gzip >= wanted.get("identity", 0.0)
