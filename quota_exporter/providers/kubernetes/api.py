@@ -15,10 +15,11 @@ import aiohttp
 
 from quota_exporter import __version__
 from quota_exporter.budget import Allowance, Bucket, Budget
-from quota_exporter.errors import ApiError, ExpiredCredentials, Malformed, TimedOut, Unreachable
+from quota_exporter.errors import ApiError, Malformed, TimedOut
 from quota_exporter.model import Target
-from quota_exporter.providers.kubernetes.answers import Expired, Json, expect, failure
+from quota_exporter.providers.kubernetes.answers import Expired, Json, NotAccepted, expect, failure, no_answer
 from quota_exporter.providers.kubernetes.auth import Credentials
+from quota_exporter.providers.kubernetes.proxies import environment_proxy
 from quota_exporter.providers.kubernetes.settings import Cluster
 from quota_exporter.providers.kubernetes.text import Filter, Page
 
@@ -47,32 +48,26 @@ class Client:
     credentials: Credentials
     _session: aiohttp.ClientSession | None = None
     _tls: ssl.SSLContext | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _certificate: tuple[bytes, bytes] | None = field(default=None, repr=False)
 
     def session(self) -> aiohttp.ClientSession:
         """The session; opened on first use, because that needs a running loop."""
         if self._session is None:
-            # Deadlines are the budget's. Cookies of a proxy's login page are of no use.
+            # Deadlines are the budget's. Cookies of a proxy's login page are of no use. Proxies are looked up by us:
+            # `trust_env` would also send what a .netrc has for the host.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=8, keepalive_timeout=75),
-                trust_env=True,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
                 headers={"User-Agent": f"quota-exporter/{__version__}"},
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
-    async def tls(self) -> ssl.SSLContext:
-        """Trust and client certificate, which may come from an exec plug-in."""
-        async with self._lock:
-            if self._tls is None:
-                self._tls = await self.credentials.tls()
-            return self._tls
-
-    def renew(self) -> None:
-        """Forgets what was not accepted. Requests under way go on as they are."""
-        self.credentials.renew()
-        self._tls = None
+    def tls(self, certificate: tuple[bytes, bytes] | None) -> ssl.SSLContext:
+        """Trust, and the client certificate; made anew when that is another, as an exec plug-in may give."""
+        if self._tls is None or certificate != self._certificate:
+            self._tls, self._certificate = self.credentials.tls(certificate), certificate
+        return self._tls
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -158,8 +153,17 @@ class KubernetesApi:
         asked, task = self._cache.get(question, (now, None))
         if task is None or now - asked >= every or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = asyncio.ensure_future(question(self))
+            # Those who asked may all be gone when it fails.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._cache[question] = (now, task)
         return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Ends what is being asked for several at once."""
+        tasks = [task for _, task in self._cache.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _replicas(self) -> list[tuple[str, str]]:
         """URL and name of each server to read."""
@@ -186,8 +190,7 @@ class KubernetesApi:
         """Within the budget, and once more with renewed credentials when they are not accepted."""
         try:
             return await self.budget.call(self._bucket, attempt)
-        except ExpiredCredentials:
-            self.client.renew()
+        except NotAccepted:
             return await self.budget.call(self._bucket, attempt)
 
     async def _json(self, path: str, query: Mapping[str, str], permission: str, accept: str = "application/json") -> Json:
@@ -233,31 +236,27 @@ class KubernetesApi:
         """A response with status 200; whatever else comes is raised as what it means."""
         credentials = self.client.credentials
         headers = {"Accept": accept}
-        if (authorization := await credentials.authorization()) is not None:
-            headers["Authorization"] = authorization
+        identity = await credentials.identity()
+        if identity.authorization is not None:
+            headers["Authorization"] = identity.authorization
         # The certificate of a replica names the service, not its address.
         server_name = credentials.server_name or ("kubernetes" if replica else None)
-        tls = await self.client.tls()
         try:
             async with self.client.session().get(
                 url,
                 headers=headers,
                 allow_redirects=False,
-                proxy=self.cluster.proxy or credentials.proxy,
-                ssl=tls,
+                proxy=credentials.proxy or environment_proxy(url),
+                ssl=self.client.tls(identity.certificate),
                 server_hostname=server_name,
             ) as response:
+                if response.status == 401:
+                    credentials.renew(identity)
                 if response.status != 200:
                     raise await failure(response, operation, permission)
                 yield response
-        except aiohttp.ClientSSLError as error:
-            raise Unreachable(f"TLS failed: {error}", operation=operation) from None
-        except (aiohttp.ServerTimeoutError, aiohttp.ConnectionTimeoutError):
-            raise TimedOut("no connection within 10 s", operation=operation) from None
-        except aiohttp.ClientPayloadError as error:
-            raise Unreachable(f"the connection ended before the whole answer came: {error}", operation=operation) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(str(error) or type(error).__name__, operation=operation) from None
+            raise no_answer(error, operation) from None
 
 
 def _metrics_of(replica: str) -> str:

@@ -43,4 +43,6 @@ class ClusterConnection:
 
     async def close(self) -> None:
         """Ends all connections to the cluster."""
+        for api in self._apis.values():
+            await api.close()
         await self.client.close()
