@@ -59,7 +59,7 @@ class Plan:
         self._budget = budget
         self._config = Config()
         self._opened: dict[tuple[str, str], Opened] = {}
-        self._twice: set[JobId] = set()
+        self._twice: set[Target] = set()
         self.on_change: Callable[[dict[JobId, Job]], None] = lambda jobs: None
 
     def jobs(self) -> dict[JobId, Job]:
@@ -67,8 +67,8 @@ class Plan:
         jobs: dict[JobId, Job] = {}
         for opened in self._opened.values():
             for job_id, job in opened.jobs.items():
-                if jobs.setdefault(job_id, job) is not job and job_id not in self._twice:
-                    self._twice.add(job_id)
+                if jobs.setdefault(job_id, job) is not job and job_id.target not in self._twice:
+                    self._twice.add(job_id.target)
                     log.warning("%s is found by two entries of the config; the first one polls it", job_id.target)
         return jobs
 

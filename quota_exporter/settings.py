@@ -51,7 +51,7 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 class Section(BaseModel):
     """A part of the config; unknown keys are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class SourceSettings(Section):

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -11,6 +13,8 @@ from quota_exporter.cli.serve import add_web_flags, serve
 from quota_exporter.errors import ConfigError
 
 SUMMARY = "Run the exporter against embedded clouds on this machine, to see what it does."
+
+LISTEN = "127.0.0.1:10042"
 
 WHERE = """
 The demo is running. It polls an embedded Kubernetes cluster whose numbers move, over TLS, as it would a real one.
@@ -26,13 +30,13 @@ Stop it with Ctrl-C.
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of this command."""
-    add_web_flags(parser)
-    parser.set_defaults(listen=None)
+    add_web_flags(parser, LISTEN)
 
 
 def run(flags: argparse.Namespace) -> int:
     """Serves until SIGTERM or Ctrl-C."""
-    asyncio.run(_demo(flags))
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_demo(flags))
     return 0
 
 
@@ -47,11 +51,14 @@ async def _demo(flags: argparse.Namespace) -> None:
         paths = {"path": flags.telemetry_path, "targets": "/api/v1/targets", "quotas": "/api/v1/quotas", "page": "/"}
         print(WHERE.format(url=url, **paths), flush=True)
 
+    # Until `serve` listens to signals itself: what is made before is not left behind.
+    if (task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="quota-exporter-demo-") as folder:
         async with Apiserver(MovingPage()) as server:
             config = Path(folder) / "config.yaml"
             config.write_text(yaml.safe_dump(configuration(server.kubeconfig(Path(folder)))))
-            listen = flags.listen or ["127.0.0.1:10042"]
+            listen = flags.listen or [LISTEN]
             await serve(config, listen, flags.telemetry_path, told, flags.web_config_file)
 
 

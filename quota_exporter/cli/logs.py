@@ -12,9 +12,19 @@ COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL
 FIELDS = ("source", "provider", "account", "region", "reason", "operation", "permission")
 
 
+def steerable(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that knows more than plain text."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def colourful(stream: TextIO) -> bool:
-    """Whether a stream is a terminal whose user did not ask for plain text (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether a stream is such a terminal, and its user did not ask for no colours (https://no-color.org)."""
+    return steerable(stream) and not os.environ.get("NO_COLOR")
+
+
+def printable(text: str) -> str:
+    """The text in one line, with nothing that steers a terminal, whatever a provider answered."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Text(logging.Formatter):
@@ -25,14 +35,12 @@ class Text(logging.Formatter):
         self._colours = colours
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and a traceback where there is one."""
+        """One line, and a traceback where there is one, set in so that none of its lines can be taken for another event."""
         level = record.levelname
         if self._colours:
             level = f"\x1b[{COLOURS.get(level, '0')}m{level}\x1b[0m"
-        # A line stays a line, whatever a provider answered.
-        message = record.getMessage().replace("\r", r"\r").replace("\n", r"\n").replace("\x1b", r"\e")
-        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return f"{_time(record)} {level} {message}{trace}"
+        trace = self.formatException(record.exc_info).split("\n") if record.exc_info else ()
+        return f"{_time(record)} {level} {printable(record.getMessage())}" + "".join(f"\n  {printable(line)}" for line in trace)
 
 
 class Json(logging.Formatter):

@@ -1,8 +1,10 @@
 """Which sub-command runs, and what all of them share: flags, logging, exit codes."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from quota_exporter import __version__
 from quota_exporter.cli import check_config, demo, once, serve, sources
@@ -19,9 +21,24 @@ exit codes:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with 1 where a flag is wrong: argparse's 2 would say that a target failed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: error: {message}\n")
+
+
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but none where there is none or the help already says it."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="quota-exporter",
         description="How close you are to a limit in your clouds and clusters, for Prometheus.",
         epilog=EPILOG,
@@ -31,9 +48,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, module in COMMANDS.items():
         summary = module.SUMMARY
-        command = commands.add_parser(
-            name, help=summary, description=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        command = commands.add_parser(name, help=summary, description=summary, formatter_class=_Defaults)
         module.add_flags(command)
         command.add_argument(
             "--log.level", dest="log_level", choices=LEVELS, default="info", help="least important lines that are logged"
@@ -52,9 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = parser().parse_args(args)
     set_up(flags.log_level, flags.log_format)
     try:
-        return int(COMMANDS[flags.command].run(flags))
+        code = int(COMMANDS[flags.command].run(flags))
+        sys.stdout.flush()
+        return code
     except ConfigError as error:
         print(f"quota-exporter: {error}" if "\n" not in str(error) else error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` does. Python would complain once more when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

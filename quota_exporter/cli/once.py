@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
+import io
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from quota_exporter.cli.exporter import Exporter, configuration
-from quota_exporter.cli.logs import colourful
+from quota_exporter.cli.logs import colourful, printable, steerable
 from quota_exporter.cli.serve import add_config_flag
 from quota_exporter.exposition import identity_body
 from quota_exporter.overview import Standing, standings
@@ -28,6 +29,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Prints the exposition or a table on standard output, failures on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that does not know a letter costs that letter, not the table.
+        sys.stdout.reconfigure(errors="backslashreplace")
     exporter = Exporter(flags.config_file)
     asyncio.run(_poll(exporter))
     for _ in exporter.board.settle():
@@ -36,7 +40,8 @@ def run(flags: argparse.Namespace) -> int:
         _print_table(exporter)
     else:
         for text in identity_body(exporter.board.segments("text")):
-            sys.stdout.write(text.decode())
+            # The format is UTF-8, whatever the locale says.
+            sys.stdout.buffer.write(text)
     return 2 if any(entry.errors for entry in exporter.board.entries.values()) else 0
 
 
@@ -57,17 +62,19 @@ async def _progress(exporter: Exporter) -> AsyncIterator[None]:
         await asyncio.sleep(PATIENCE)
         while True:
             entries = exporter.board.entries.values()
-            print(f"\rpolled {sum(e.tried is not None for e in entries)} of {len(entries)} ", end="", file=sys.stderr, flush=True)
+            done = sum(entry.tried is not None for entry in entries)
+            # The cursor goes back to the start, so that a log line takes the place of this one.
+            print(f"polled {done} of {len(entries)}\r", end="", file=sys.stderr, flush=True)
             await asyncio.sleep(0.2)
 
-    shown = asyncio.create_task(show()) if sys.stderr.isatty() else None
+    shown = asyncio.create_task(show()) if steerable(sys.stderr) else None
     try:
         yield
     finally:
-        if shown is not None and not shown.cancel():
-            shown.exception()
-        if sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        if shown is not None:
+            shown.cancel()
+            await asyncio.gather(shown, return_exceptions=True)
+            print("\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _print_table(exporter: Exporter) -> None:
@@ -88,7 +95,8 @@ def _print_table(exporter: Exporter) -> None:
 def _cells(standing: Standing) -> tuple[str, ...]:
     numbers = ("" if value is None else f"{value:,.10g}" for value in (standing.usage, standing.limit, standing.ceiling))
     used = "" if standing.ratio is None else f"{standing.ratio:.0%}"
-    return (used, *numbers, standing.quota.unit, standing.quota.name, standing.resource, str(standing.target))
+    words = (standing.quota.unit, standing.quota.name, standing.resource, str(standing.target))
+    return (used, *numbers, *map(printable, words))
 
 
 def _coloured(text: str, used: str) -> str:

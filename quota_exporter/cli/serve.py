@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "Poll in the background and serve the metrics (the default command)."
 
-STOP_AFTER = 2.0
-"""Seconds that open requests get to end after SIGTERM."""
+STOP_AFTER = 1.0
+"""Seconds that open requests get to end after SIGTERM, and as many again once they are cancelled."""
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +39,14 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_web_flags(parser: argparse.ArgumentParser) -> None:
-    """`--web.…`, as Prometheus names them."""
+def add_web_flags(parser: argparse.ArgumentParser, listen: str = ":10042, all addresses") -> None:
+    """`--web.…`, as Prometheus names them; says where it listens if not told."""
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
         action="append",
         metavar="HOST:PORT",
-        help="address to listen on, may be given several times (default: :10042, all addresses)",
+        help=f"address to listen on, may be given several times (default: {listen})",
     )
     parser.add_argument(
         "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH", help="path of the metrics"
@@ -103,12 +104,18 @@ async def served(
             try:
                 await web.TCPSite(runner, host, port, ssl_context=tls, reuse_address=True).start()
             except (OSError, UnicodeError) as error:
-                why = error.strerror if isinstance(error, OSError) else "no name of a host"
-                raise ConfigError(f"cannot listen on {host or ''}:{port}: {why}") from None
+                raise ConfigError(f"cannot listen on {host or ''}:{port}: {_why(error)}") from None
         scheme = "https" if tls else "http"
         yield [f"{scheme}://{_host(name[0])}:{name[1]}" for name in runner.addresses]
     finally:
         await runner.cleanup()
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    if not isinstance(error, OSError):
+        return "no name of a host"
+    # Asyncio's own words would repeat the address; only those about names have no number of the system's.
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
 def _host(host: str) -> str:
@@ -117,8 +124,8 @@ def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-async def stopped(exporter: Exporter) -> None:
-    """Waits for SIGTERM or SIGINT; SIGHUP reloads."""
+def obey_signals(exporter: Exporter) -> asyncio.Event:
+    """What is set by SIGTERM or SIGINT; SIGHUP reloads."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     reloads: set[asyncio.Task[None]] = set()
@@ -131,8 +138,7 @@ async def stopped(exporter: Exporter) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
-    await stop.wait()
-    log.info("stopping")
+    return stop
 
 
 async def _reload(exporter: Exporter) -> None:
@@ -164,6 +170,7 @@ async def serve(
     wanted = addresses(listen)
     protection = _protection(web_config_file)
     exporter = Exporter(config_file)
+    stop = obey_signals(exporter)
     await exporter.load(configuration(config_file))
     app = application(exporter.board, exporter.poller, exporter.own.registry, exporter.reload, telemetry_path)
     if protection:
@@ -172,7 +179,8 @@ async def serve(
     async with served(app, wanted, tls=protection.tls if protection else None) as urls, exporter.running():
         log.info("serving %s", ", ".join(f"{url}{telemetry_path}" for url in urls))
         told(urls[0])
-        await stopped(exporter)
+        await stop.wait()
+        log.info("stopping")
 
 
 def _protection(path: Path | None) -> "Protection | None":

@@ -12,8 +12,8 @@ from quota_exporter.providers.kubernetes import flowcontrol, storage
 from quota_exporter.providers.kubernetes.apiserver import WANTED
 from quota_exporter.providers.kubernetes.settings import Cluster
 from quota_exporter.providers.kubernetes.text import Filter, Page
-from tests.bench.processes import ROOT
 from tests.bench.table import Row, faster, interleaved, megabytes
+from tests.processes import ROOT
 
 CAPTURE = ROOT / "quota_exporter" / "demo" / "captures" / "kubernetes" / "apiserver-during-2.full.txt.gz"
 CHUNK = 1 << 16

@@ -6,14 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.processes import ROOT, end
+
 REFUSED = "https://127.0.0.1:1"
 
 KUBECONFIG = """\
@@ -70,20 +71,6 @@ class Child:
         """The most memory that was ever resident, in MB."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return float(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
-
-
-def end(process: "subprocess.Popen[str]") -> None:
-    """Ends a process of ours: politely, then not."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(BrokenPipeError):
-                pipe.close()
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def free_port() -> int:

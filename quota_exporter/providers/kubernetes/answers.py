@@ -8,7 +8,17 @@ from typing import Any
 
 import aiohttp
 
-from quota_exporter.errors import ApiError, Denied, Disabled, ExpiredCredentials, Malformed, Throttled, Unavailable
+from quota_exporter.errors import (
+    ApiError,
+    Denied,
+    Disabled,
+    ExpiredCredentials,
+    Malformed,
+    Throttled,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+)
 
 Json = dict[str, Any]
 
@@ -18,6 +28,10 @@ class Expired(Unavailable):
 
     retryable = False
     token = ""
+
+
+class NotAccepted(ExpiredCredentials):
+    """401: with renewed credentials the same call may work."""
 
 
 def expect(response: aiohttp.ClientResponse, content_type: str, operation: str) -> None:
@@ -39,7 +53,7 @@ async def failure(response: aiohttp.ClientResponse, operation: str, permission: 
     status_object = await _status_object(response)
     told = str(status_object.get("message") or response.reason)
     if status == 401:
-        return ExpiredCredentials(f"not accepted: {told}", operation=operation)
+        return NotAccepted(f"not accepted: {told}", operation=operation)
     if status == 403:
         return Denied(told, operation=operation, permission=permission)
     if status == 404:
@@ -54,6 +68,22 @@ async def failure(response: aiohttp.ClientResponse, operation: str, permission: 
     if status >= 500:
         return Unavailable(f"{status}: {told}", operation=operation)
     return Malformed(f"unexpected status {status}: {told}", operation=operation)
+
+
+def no_answer(error: aiohttp.ClientError | OSError, operation: str) -> ApiError:
+    """What it means when there is no whole answer; without any URL of a proxy, which may have a password in it."""
+    if isinstance(error, aiohttp.ServerTimeoutError):
+        return TimedOut("no connection within 10 s", operation=operation)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Unreachable(f"the proxy refused: {error.status} {error.message}", operation=operation)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Unreachable(f"TLS failed with {error.host}:{error.port}: {error.certificate_error}", operation=operation)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        tls = "TLS failed with" if isinstance(error, aiohttp.ClientSSLError) else "no connection to"
+        return Unreachable(f"{tls} {error.host}:{error.port}: {error.os_error}", operation=operation)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Unreachable(f"the connection ended before the whole answer came: {error}", operation=operation)
+    return Unreachable(str(error) or type(error).__name__, operation=operation)
 
 
 async def _status_object(response: aiohttp.ClientResponse) -> Json:

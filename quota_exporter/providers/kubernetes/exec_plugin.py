@@ -26,14 +26,14 @@ class ExecPlugin:
     """Runs a program when there is no credential or the one there is ends; callers at the same time share one run.
 
     Attributes:
-        command: The program and its arguments; never given to a shell.
+        command: The program and its arguments, which may be secrets; never given to a shell.
         environ: Variables beside our own.
         info: What the program is told of the cluster, as ExecCredential.
         install_hint: Shown where the program is not installed.
         clock: Seconds since 1970.
     """
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = field(repr=False)
     environ: dict[str, str] = field(repr=False)
     info: dict[str, Any] = field(repr=False)
     install_hint: str = ""
@@ -54,20 +54,21 @@ class ExecPlugin:
                 self._identity, self._ends = self._read(await self._run())
             return self._identity
 
-    def renew(self) -> None:
-        """Runs the program again the next time."""
-        self._identity = None
+    def renew(self, refused: Identity) -> None:
+        """Runs the program again the next time; once, however many callers were refused."""
+        if self._identity is refused:
+            self._identity = None
 
     async def _run(self) -> bytes:
-        environ = {**os.environ, **self.environ, "KUBERNETES_EXEC_INFO": json.dumps(self.info)}
+        environ = {**os.environ, **self.environ, "KUBERNETES_EXEC_INFO": json.dumps(self.info, default=str)}
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
                 *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environ
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             hint = f"; {self.install_hint}" if self.install_hint else ""
-            raise self._failure(f"cannot be run: {error.strerror}{hint}") from None
+            raise self._failure(f"cannot be run: {getattr(error, 'strerror', None) or error}{hint}") from None
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 out, err = await process.communicate()
@@ -90,12 +91,12 @@ class ExecPlugin:
             token, end = status.get("token"), status.get("expirationTimestamp")
             certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
             ends = datetime.fromisoformat(end).timestamp() if end else float("inf")
-        except (ValueError, KeyError, TypeError, AttributeError):
+            pair = (certificate.encode(), key.encode()) if certificate and key else None
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             # What was printed may be a secret: it is not shown.
             raise self._failure("printed no ExecCredential with a status") from None
-        pair = (certificate.encode(), key.encode()) if certificate and key else None
         if not token and pair is None:
-            raise self._failure("gave neither a token nor a certificate")
+            raise self._failure("gave neither a token nor a certificate with its key")
         return Identity(f"Bearer {token}" if token else None, pair), ends
 
     def _failure(self, words: str) -> ExpiredCredentials:
