@@ -7,7 +7,8 @@ from quota_exporter.errors import ApiError
 from quota_exporter.exposition import Segment
 from quota_exporter.families import Family
 from quota_exporter.model import JobId, Target
-from quota_exporter.snapshot import Column, Layer, Place, Tally
+from quota_exporter.snapshot import Column, Layer, Place
+from quota_exporter.tally import Tally
 
 Standing = dict[Place, tuple[Column, ...]]
 """Columns that stand, by target and family."""
@@ -20,8 +21,8 @@ class Entry:
     Attributes:
         layers: Readings that stand, newest first; more than one only after polls that failed in part.
         errors: What failed in the last poll.
-        tried: When it was last polled; None before the first time.
-        succeeded: When it was last polled with success.
+        tried: When it was last polled, in seconds since 1970; None before the first time.
+        succeeded: When it was last polled with success, likewise.
         max_age: Seconds after which a layer vanishes.
     """
 

@@ -4,7 +4,8 @@ Posting is cheap: it replaces columns and notes which families of which accounts
 exporter does so in the background, a little at a time, so that a scrape neither renders nor waits.
 """
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from quota_exporter.account import Account, AccountKey, Entry, Standing, key_of
 from quota_exporter.budget import Budget
@@ -19,8 +20,15 @@ from quota_exporter.snapshot import Columns, Layer, Pool
 class Board:
     """Everything that is exported of accounts, by account and job."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, clock: Callable[[], float] = time.time) -> None:
+        """Starts empty.
+
+        Args:
+            budget: Knows what we ourselves asked.
+            clock: Seconds since 1970, for what is told of polls. What ages does so by the clock of who posts.
+        """
         self._budget = budget
+        self._clock = clock
         self._pool = Pool()
         self._accounts: dict[AccountKey, Account] = {}
         self._changed: dict[tuple[AccountKey, Family], None] = {}
@@ -51,25 +59,37 @@ class Board:
 
         Without errors the readings replace all earlier ones. With errors those that were read again do, and the rest
         stands until it is too old.
+
+        Args:
+            job: Whose poll it was.
+            readings: What it read.
+            errors: What failed.
+            now: Seconds on a clock that only ever goes forward.
         """
         entry = self.entries[job]
+        wall = self._clock()
         before = entry.standing()
-        columns, dropped = self._pool.columns(entry.tally.count(readings, entry.tried), before)
+        columns, dropped = self._pool.columns(entry.tally.count(readings, wall), before)
         dropped += self._without_foreign(entry, columns)
         entry.errors = tuple(errors)
         if dropped:
             entry.errors += (Malformed(f"{dropped} readings were told before or are no finite number"),)
         layers = [Layer(now, columns), *(self._older(entry, columns) if entry.errors else ())]
         entry.layers = [layer for layer in layers if layer.columns]
-        entry.tried = now
+        entry.tried = wall
         if not entry.errors:
-            entry.succeeded = now
+            entry.succeeded = wall
         self._count(entry.job.target.provider, entry, before, dropped)
         self._note(entry, before)
         return entry.errors
 
     def expire(self, job: JobId, now: float) -> float | None:
-        """Drops what is older than the job's `max_age`; returns when the next layer will be, None if nothing stands."""
+        """Drops what is older than the job's `max_age`; returns when the next layer will be, None if nothing stands.
+
+        Args:
+            job: Whose readings may be too old.
+            now: By the clock of `post`.
+        """
         entry = self.entries[job]
         before = entry.standing()
         entry.layers = [layer for layer in entry.layers if now - layer.at < entry.max_age]

@@ -74,6 +74,10 @@ class Bucket:
         self._free_at = max(self._free_at, now) + interval
         return max(0.0, self._free_at - tolerance - now)
 
+    def give_back(self, now: float) -> None:
+        """Gives back a slot that was taken and not used."""
+        self._free_at -= 1 / (self.allowance.rate * self.share(now))
+
     def blocked(self, now: float) -> float:
         """Seconds for which the provider does not want to be asked at all."""
         return max(0.0, self._blocked_until - now)
@@ -110,6 +114,8 @@ class Budget:
         key = (target, Operation(service_code, operation))
         if key not in of_account:
             of_account[key] = Bucket(*key, allowance)
+        # The allowance of an API may have been configured anew.
+        of_account[key].allowance = allowance
         return of_account[key]
 
     async def call(self, bucket: Bucket, attempt: Callable[[], Awaitable[T]], *, cost: float = 0.0) -> T:
@@ -129,19 +135,30 @@ class Budget:
         raise AssertionError("attempts must be at least 1")
 
     async def _attempt(self, bucket: Bucket, attempt: Callable[[], Awaitable[T]], cost: float) -> T:
-        wait = bucket.take(self.clock())
-        while wait > 0 or (wait := bucket.blocked(self.clock())) > 0:
-            await asyncio.sleep(wait)
-            wait = 0.0
+        operation = bucket.operation.operation
+        if (blocked := bucket.blocked(self.clock())) > self.patience:
+            raise Throttled(f"not to be asked for another {blocked:.0f} s", operation=operation, retry_after=blocked)
+        await self._turn(bucket)
         bucket.calls += 1
         bucket.cost += cost
         try:
             async with asyncio.timeout(self.deadline):
                 return await attempt()
         except TimeoutError:
-            raise TimedOut(f"no whole answer within {self.deadline:g} s", operation=bucket.operation.operation) from None
+            raise TimedOut(f"no whole answer within {self.deadline:g} s", operation=operation) from None
         except Throttled as error:
             bucket.lower(self.clock(), error.retry_after)
+            raise
+
+    async def _turn(self, bucket: Bucket) -> None:
+        """Waits for a slot, and for the end of a pause that the provider wants."""
+        wait = bucket.take(self.clock())
+        try:
+            while wait > 0 or (wait := bucket.blocked(self.clock())) > 0:
+                await asyncio.sleep(wait)
+                wait = 0.0
+        except asyncio.CancelledError:
+            bucket.give_back(self.clock())
             raise
 
     def readings(self, provider: str, account: str) -> Iterator[Reading]:

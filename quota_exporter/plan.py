@@ -19,6 +19,12 @@ from quota_exporter.source import Connection, Provider, Source
 
 DISCOVERY = "discovery"
 
+FIRST_TARGETS = 60.0
+"""Seconds after which targets are looked for again as long as none were found: until then there is nothing to poll."""
+
+OVERDUE = 1.5
+"""Intervals for which readings stand at least, whatever `max_age` is: one poll that is late is no failure."""
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +37,7 @@ class Job:
         post: Takes the findings, the errors and the time; returns all errors, those of the findings included.
         every: Seconds between two polls.
         max_age: Seconds for which findings stand when polls fail.
+        until_first: Seconds after which it is asked again at the latest while it never succeeded.
     """
 
     id: JobId
@@ -38,9 +45,10 @@ class Job:
     post: Callable[[list[Any], Sequence[ApiError], float], Sequence[ApiError]]
     every: float
     max_age: float
+    until_first: float = float("inf")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Opened:
     """An entry of the config whose connection is open, with the targets found so far and their jobs."""
 
@@ -49,6 +57,10 @@ class Opened:
     connection: Connection
     targets: tuple[Target, ...] = ()
     jobs: dict[JobId, Job] = field(default_factory=dict)
+
+    def is_like(self, other: "Opened") -> bool:
+        """Whether the other one would ask the same, with the same credentials."""
+        return self.entry == other.entry and self.connection.credentials == other.connection.credentials
 
 
 class Plan:
@@ -89,21 +101,21 @@ class Plan:
             for provider, entry in config.entries():
                 key = (provider.name, entry.label)
                 known = self._opened.get(key)
-                if known is None or known.entry != entry or not same:
-                    # What was found with the old settings stands until it is known what the new ones find.
-                    targets = known.targets if known else ()
-                    known = Opened(provider, entry, provider.connect(entry, self._budget), targets)
-                    fresh.append(known)
-                opened[key] = known
+                # What was found with the old settings stands until it is known what the new ones find.
+                new = Opened(provider, entry, provider.connect(entry, self._budget), known.targets if known else ())
+                fresh.append(new)
+                opened[key] = known if known is not None and same and known.is_like(new) else new
         except ConfigError:
             await _close(fresh)
             raise
-        gone = [old for key, old in self._opened.items() if opened.get(key) is not old]
+        used = list(opened.values())
+        unused = [one for one in [*self._opened.values(), *fresh] if one not in used]
         self._config, self._opened = config, opened
         for new in fresh:
-            new.jobs = self._jobs(new)
+            if new in used:
+                new.jobs = self._jobs(new)
         self.on_change(self.jobs())
-        await _close(gone)
+        await _close(unused)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -124,7 +136,7 @@ class Plan:
     def _discovery(self, opened: Opened) -> Job:
         job_id = JobId(DISCOVERY, Target(opened.provider.name, opened.entry.label, ""))
         every = self._config.discovery_interval
-        return Job(job_id, opened.connection.targets, partial(self._found, opened, job_id), every, 3 * every)
+        return Job(job_id, opened.connection.targets, partial(self._found, opened, job_id), every, 3 * every, FIRST_TARGETS)
 
     def _found(
         self, opened: Opened, job_id: JobId, targets: list[Target], errors: Sequence[ApiError], now: float
@@ -142,7 +154,8 @@ class Plan:
         job_id = JobId(source.name, target)
         every = settings.interval or source.every
         ask = partial(source.ask, opened.connection.api(target), target)
-        return Job(job_id, ask, partial(self._board.post, job_id), every, self._config.max_age or 3 * every)
+        max_age = max(self._config.max_age or 3 * every, OVERDUE * every)
+        return Job(job_id, ask, partial(self._board.post, job_id), every, max_age)
 
 
 async def _close(opened: Iterable[Opened]) -> None:

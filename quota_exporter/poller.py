@@ -8,9 +8,10 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from quota_exporter.board import Board
-from quota_exporter.errors import ApiError, Malformed, TimedOut
+from quota_exporter.errors import ApiError, Malformed, TimedOut, Unavailable
 from quota_exporter.model import JobId
 from quota_exporter.plan import Job
 
@@ -30,12 +31,14 @@ class Pace:
     Attributes:
         due: When it is asked next, on the poller's clock; while it is being asked, when that began.
         failures: Polls that failed one after another.
+        read: Whether the last poll read anything.
         told: What the last logged line was about, so that the same is not logged again.
     """
 
     job: Job
     due: float
     failures: int = 0
+    read: bool = False
     told: frozenset[tuple[str, str, str]] = frozenset()
     task: asyncio.Task[None] | None = None
     expiring: bool = False
@@ -46,13 +49,13 @@ class Poller:
     """Asks each job at its own pace; none waits for another.
 
     Attributes:
-        clock: Seconds since 1970; waiting is the event loop's.
+        clock: Seconds on a clock that only ever goes forward: nobody who sets the time stops polls or keeps old readings.
         jitter: Random numbers from 0 to 1.
         observe: Is told each poll's job and duration in seconds.
     """
 
     board: Board
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
     observe: Callable[[JobId, float], None] = lambda job_id, seconds: None
     paces: dict[JobId, Pace] = field(default_factory=dict)
@@ -143,20 +146,32 @@ class Poller:
 
     async def _poll_and_schedule(self, pace: Pace) -> None:
         began = self.clock()
-        errors = await self._poll(pace)
-        pace.task = None
-        every = pace.job.every
+        wait = pace.job.every
+        try:
+            wait = self._pause(pace, await self._poll(pace))
+        finally:
+            # Whatever happened, the job goes on; unless it was exchanged meanwhile.
+            if pace.task is asyncio.current_task():
+                pace.task = None
+                self._schedule(pace, max(self.clock(), began + wait))
+
+    def _pause(self, pace: Pace, errors: Sequence[ApiError]) -> float:
+        """Seconds from the beginning of a poll to the next one."""
+        entry = self.board.entries[pace.job.id]
         if not errors:
-            wait = every * (0.95 + 0.1 * self.jitter())
-        else:
-            wait = min(every, FIRST_RETRY * 2 ** min(pace.failures - 1, 20)) if any(e.retryable for e in errors) else every
-            wait = max(wait * (0.75 + 0.25 * self.jitter()), *(e.retry_after or 0.0 for e in errors))
-        self._schedule(pace, max(self.clock(), began + wait))
+            return pace.job.every * (0.95 + 0.1 * self.jitter())
+        longest = pace.job.every if entry.succeeded is not None else min(pace.job.every, pace.job.until_first)
+        again = any(error.retryable for error in errors)
+        wait = min(longest, FIRST_RETRY * 2 ** min(pace.failures - 1, 20)) if again else longest
+        wait *= 0.75 + 0.25 * self.jitter()
+        # Where a part was read, it must not get old because another one is not to be asked.
+        return wait if pace.read else max(wait, *(error.retry_after or 0.0 for error in errors))
 
     async def _poll(self, pace: Pace) -> Sequence[ApiError]:
         """Asks once and posts the outcome, whatever it is; returns what failed."""
         job = pace.job
         began = time.perf_counter()
+        found: list[Any] = []
         try:
             async with asyncio.timeout(max(60.0, job.every)):
                 found = list(await job.ask())
@@ -166,15 +181,19 @@ class Poller:
             errors = job.post([], [TimedOut(f"not done within {max(60.0, job.every):g} s")], self.clock())
         except ApiError as error:
             errors = job.post([], [error], self.clock())
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            errors = job.post([], [Unavailable("was given up by what it shared with others")], self.clock())
         except Exception as bug:
             log.exception("%s of %s: the source failed on an answer", job.id.source, job.id.target)
             errors = job.post([], [Malformed(f"{type(bug).__name__}: {bug}")], self.clock())
+        pace.read = any(not isinstance(item, ApiError) for item in found)
         self._untried.discard(job.id)
         self.observe(job.id, time.perf_counter() - began)
         pace.failures = pace.failures + 1 if errors else 0
         self._tell(pace, errors)
-        if errors:
-            self._expire(pace)
+        self._expire(pace)
         return errors
 
     def _expire(self, pace: Pace) -> None:

@@ -6,8 +6,7 @@ that all targets with the same quotas share.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
 from math import isfinite
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -59,7 +58,7 @@ class Layer(NamedTuple):
     """What one poll read, or what of it still stands.
 
     Attributes:
-        at: When it was polled, in seconds since 1970.
+        at: When it was polled, on a clock that only ever goes forward.
     """
 
     at: float
@@ -112,36 +111,3 @@ class Pool:
         else:
             del columns[place]
         return len(values) - len(kept)
-
-
-@dataclass(slots=True)
-class Tally:
-    """Adds up what counters of others increased, so that ours survives their restarts and the change of replica.
-
-    A counter of a process that began after the last poll counts from 0; any other that was not seen before only from now.
-    """
-
-    totals: dict[tuple[Target, Family, Key], float] = field(default_factory=dict)
-    _last: dict[tuple[Target, Family, Key], dict[tuple[str, float], float]] = field(default_factory=dict)
-
-    REMEMBERED = 16
-    """Processes remembered per counter: more than the replicas that one address hides."""
-
-    def count(self, readings: Iterable[Reading], last_poll: float | None) -> Iterator[Reading]:
-        """The readings, those of counters replaced by one with the total of all counters."""
-        counted: dict[tuple[Target, Family, Key], Reading] = {}
-        for reading in readings:
-            if reading.since is None:
-                yield reading
-                continue
-            place = (reading.target, reading.measure, (reading.quota, reading.resource))
-            seen = self._last.setdefault(place, {})
-            fresh = last_poll is not None and reading.since[1] > last_poll
-            before = seen.pop(reading.since, 0.0 if fresh else reading.value)
-            seen[reading.since] = reading.value
-            if len(seen) > self.REMEMBERED:
-                del seen[next(iter(seen))]
-            total = self.totals.get(place, 0.0) + max(0.0, reading.value - before)
-            self.totals[place] = total
-            counted[place] = reading._replace(value=total, since=None)
-        yield from counted.values()

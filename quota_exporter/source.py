@@ -48,6 +48,10 @@ def whole(readings: Iterable[Reading]) -> list[Reading | ApiError]:
 class Connection(Protocol):
     """An entry of the config, opened: finds the targets and gives the api to ask them through."""
 
+    @property
+    def credentials(self) -> object:
+        """What it was opened with beside the entry: unequal when a file of credentials was changed in between."""
+
     async def targets(self) -> Iterable[Target | ApiError]:
         """All targets now; an error among them says that some may be missing."""
 

@@ -1,14 +1,20 @@
-"""What all tests share: a fake clock, and no skipping of what CI can have."""
+"""What all tests share: a fake clock, exporters that are served, and no skipping of what CI can have."""
 
 import asyncio
 import os
 import selectors
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from quota_exporter.cli.exporter import Exporter
+from quota_exporter.demo import faults
+from quota_exporter.demo.apiserver import Apiserver
+from tests.sites import Site, site_of
 
 CAPTURES = Path(__file__).parent.parent / "quota_exporter" / "demo" / "captures" / "kubernetes"
 
@@ -44,6 +50,29 @@ def fake_time() -> Iterator[FakeTimeLoop]:
     loop = FakeTimeLoop()
     yield loop
     loop.close()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """An exporter that polls nothing: what is on its board is posted by hand."""
+    async with site_of(Exporter(None)) as running:
+        yield running
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Site]:
+    """An exporter that polled a cluster once; its pods may not be listed."""
+    async with Apiserver() as server:
+        server.answers["/api/v1/pods"] = faults.denied("pods")
+        config = tmp_path / "config.yaml"
+        entry = {"name": "prod", "kubeconfig": str(server.kubeconfig(tmp_path)), "calls_per_second": 1000}
+        config.write_text(yaml.safe_dump({"kubernetes": [entry]}))
+        exporter = Exporter(config)
+        await exporter.reload()
+        await exporter.poller.once()
+        async with site_of(exporter) as running:
+            running.settle()
+            yield running
 
 
 def needs(program: str) -> pytest.MarkDecorator:

@@ -6,7 +6,7 @@ import pytest
 
 from quota_exporter.board import Board
 from quota_exporter.budget import Allowance, Budget
-from quota_exporter.errors import ApiError, Denied, Unreachable
+from quota_exporter.errors import Denied, Unreachable
 from quota_exporter.exposition import identity_body
 from quota_exporter.families import API_REQUESTS, LIMIT, USAGE, Family
 from quota_exporter.model import JobId, Operation, Quota, Reading, Target
@@ -29,7 +29,7 @@ def reading(value: float, resource: str = "", measure: Family = USAGE, target: T
 @pytest.fixture
 def board() -> Board:
     """A board with two jobs of one target."""
-    made = Board(Budget(clock=lambda: 0.0))
+    made = Board(Budget(clock=lambda: 0.0), clock=lambda: 0.0)
     made.add(USAGES, MAX_AGE)
     made.add(LIMITS, MAX_AGE)
     return made
@@ -231,48 +231,19 @@ def test_large_accounts_have_several_segments(board: Board) -> None:
     assert len(board.accounts()[0].segments[USAGE]) == 4
 
 
-def counter(value: float, replica: str, started: float) -> Reading:
-    """The state of a counter of one process."""
-    return Reading(TARGET, Operation("kube-apiserver", "system"), API_REQUESTS, value, since=(replica, started))
-
-
-def total(board: Board, now: float, *readings: Reading, errors: tuple[ApiError, ...] = ()) -> float:
-    """What our counter shows after a poll."""
-    board.post(USAGES, readings, errors, now)
-    return float(page(board, "quota_api_requests_total")[0].rpartition(" ")[2])
-
-
-def test_counters_begin_at_zero(board: Board) -> None:
-    """What was counted before the first poll is nobody's increase; what follows counts."""
-    assert total(board, 100, counter(5000, "", 10)) == 0
-    assert total(board, 160, counter(5030, "", 10)) == 30
-
-
-def test_counters_of_replicas_add_up(board: Board) -> None:
-    """Behind one address now this and now that replica answers: each one's increase counts once."""
-    found = [
-        total(board, 100, counter(5000, "", 10)),
-        total(board, 160, counter(70, "", 20)),
-        total(board, 220, counter(5030, "", 10)),
-        total(board, 280, counter(75, "", 20)),
-    ]
-
-    assert found == [0, 0, 30, 35]
-
-
-def test_counters_survive_a_restart(board: Board) -> None:
-    """A process that began since the last poll counts from 0; ours never falls."""
-    assert total(board, 100, counter(5000, "", 10)) == 0
-    assert total(board, 160, counter(44, "", 130)) == 44
-    assert total(board, 220, counter(50, "", 130)) == 50
-
-
 def test_counters_stand_while_polls_fail(board: Board) -> None:
     """A failed poll leaves a counter as it is, and the next one that works catches up."""
-    total(board, 100, counter(10, "", 10))
-    board.post(USAGES, [], [Unreachable("refused")], 160)
+    states = [
+        Reading(TARGET, Operation("kube-apiserver", "system"), API_REQUESTS, value, since=("", 10.0)) for value in (10, 25, 26)
+    ]
+    shown = []
+    for now, (found, errors) in enumerate(
+        [(states[:1], ()), (states[1:2], ()), ([], [Unreachable("refused")]), (states[2:], ())]
+    ):
+        board.post(USAGES, found, errors, now)
+        shown += [float(line.rpartition(" ")[2]) for line in page(board, "quota_api_requests_total")]
 
-    assert total(board, 220, counter(25, "", 10)) == 15
+    assert shown == [0, 15, 15, 16]
 
 
 def test_own_calls_are_shown(board: Board) -> None:

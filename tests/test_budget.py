@@ -91,15 +91,63 @@ def test_retry_after_blocks_all_callers(fake_time: FakeTimeLoop) -> None:
     """A Retry-After holds back every call of the bucket, not only the one that was told."""
 
     async def run() -> float:
-        budget = Budget(clock=fake_time.time)
+        budget = Budget(attempts=1, clock=fake_time.time)
         tested = budget.bucket(TARGET, "ec2", "read", Allowance(10, 5))
         with pytest.raises(Throttled):
-            await budget.call(tested, answers(Throttled("slow down", retry_after=120)))
+            await budget.call(tested, answers(Throttled("slow down", retry_after=15)))
         began = fake_time.time()
         await budget.call(tested, answers("done"))
         return fake_time.time() - began
 
-    assert fake_time.run_until_complete(run()) == pytest.approx(120)
+    assert fake_time.run_until_complete(run()) == pytest.approx(15)
+
+
+def test_a_long_retry_after_is_not_waited_for(fake_time: FakeTimeLoop) -> None:
+    """While a bucket is blocked for long, calls fail at once as throttled, without a request, and tell for how long."""
+
+    async def run() -> tuple[float | None, int]:
+        budget = Budget(clock=fake_time.time)
+        tested = budget.bucket(TARGET, "ec2", "read", Allowance(10, 5))
+        with pytest.raises(Throttled):
+            await budget.call(tested, answers(Throttled("slow down", retry_after=3600)))
+        await asyncio.sleep(600)
+        with pytest.raises(Throttled, match="not to be asked for another 3000 s") as told:
+            await budget.call(tested, answers())
+        return told.value.retry_after, tested.calls
+
+    retry_after, calls = fake_time.run_until_complete(run())
+
+    assert retry_after == pytest.approx(3000)
+    assert calls == 1
+    assert fake_time.time() == pytest.approx(600)
+
+
+def test_a_caller_that_leaves_gives_its_slot_back(fake_time: FakeTimeLoop) -> None:
+    """Callers that give up while they wait for the budget cost the others nothing."""
+
+    async def run() -> float:
+        budget = Budget(clock=fake_time.time)
+        tested = budget.bucket(TARGET, "ec2", "read", Allowance(1, 1))
+        await budget.call(tested, answers("done"))
+        leaving = [asyncio.create_task(budget.call(tested, answers("done"))) for _ in range(50)]
+        await asyncio.sleep(0)
+        for task in leaving:
+            task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        await budget.call(tested, answers("done"))
+        return fake_time.time()
+
+    assert fake_time.run_until_complete(run()) == pytest.approx(1)
+
+
+def test_a_new_allowance_counts_at_once() -> None:
+    """A rate that was configured anew replaces the old one; what was counted stays."""
+    budget = Budget(clock=lambda: 0.0)
+    budget.bucket(TARGET, "ec2", "read", Allowance(1, 2)).calls = 3
+
+    found = budget.bucket(TARGET, "ec2", "read", Allowance(20, 40))
+
+    assert (found.allowance.rate, found.calls) == (20, 3)
 
 
 def test_retries_what_passes(fake_time: FakeTimeLoop) -> None:

@@ -20,7 +20,6 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from quota_exporter import __version__
-from quota_exporter.cli.logs import Json, Text, printable
 from quota_exporter.cli.main import COMMANDS, main, parser
 from quota_exporter.cli.serve import addresses
 from quota_exporter.demo import faults
@@ -30,7 +29,6 @@ from quota_exporter.providers import PROVIDERS
 
 CONFIGS = Path(__file__).parent / "configs"
 PODS = "/api/v1/pods"
-HOSTILE = "one\ntwo\r\nthree\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\x1b[31mred\x9b0m\x00\x07\t\udc80 \u00fc\U0001f980"
 
 
 class Ended(NamedTuple):
@@ -226,8 +224,7 @@ async def test_port_taken(shell: Shell, config: str) -> None:
         port = other.getsockname()[1]
         ended = await shell.run("serve", config, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error")
 
-    assert (ended.code, ended.out) == (1, "")
-    assert re.fullmatch(rf"quota-exporter: cannot listen on 127\.0\.0\.1:{port}: .*address already in use\n", ended.err)
+    assert ended == (1, "", f"quota-exporter: cannot listen on 127.0.0.1:{port}: Address already in use\n")
 
 
 async def test_no_host(shell: Shell, config: str) -> None:
@@ -444,11 +441,11 @@ async def test_progress(shell: Shell, server: Apiserver, config: str) -> None:
     ours, terminal = pty.openpty()
     watched, piped = await shell.start("once", config, err=terminal), await shell.start("once", config)
     os.close(terminal)
-    during = await asyncio.wait_for(asyncio.to_thread(read, ours, b"\r"), 60)
+    during = await asyncio.wait_for(asyncio.to_thread(read, ours, b"polled 6 of 7\r"), 60)
     slow.set()
     after, (out, _), (_, err) = await asyncio.gather(asyncio.to_thread(read, ours), watched.communicate(), piped.communicate())
 
-    assert during.startswith("polled 6 of 7\r")
+    assert set(re.sub(r"polled \d of 7", "", during)) == {"\r"}
     assert after.endswith("\x1b[K")
     assert b"\r" not in out + err
 
@@ -483,58 +480,3 @@ async def test_log_level(shell: Shell, server: Apiserver, config: str) -> None:
     ended = await shell.run("once", config, "--log.level=error")
 
     assert (ended.code, ended.err) == (2, "")
-
-
-def record(message: str, error: Exception | None = None, **fields: str) -> logging.LogRecord:
-    """A log record, with a traceback where there is an error."""
-    exc_info = None
-    if error is not None:
-        try:
-            raise error
-        except type(error):
-            exc_info = sys.exc_info()
-    made = logging.LogRecord("quota_exporter", logging.WARNING, __file__, 1, "%s", (message,), exc_info)
-    vars(made).update(fields)
-    return made
-
-
-@pytest.mark.parametrize("colours", [False, True])
-def test_text_is_one_line(colours: bool) -> None:
-    """An event is a line, whatever the message holds, and nothing in it steers a terminal."""
-    line = Text(colours).format(record(HOSTILE))
-
-    assert len(line.splitlines()) == 1
-    assert line.replace("\x1b[33mWARNING\x1b[0m", "WARNING").isprintable()
-    assert line.endswith(r"\x1b[31mred\x9b0m\x00\x07\t\udc80 ü🦀")
-
-
-def test_traceback_is_set_in() -> None:
-    """A traceback stands below its event, and no line of it can be taken for another one, whatever the error says."""
-    forged = f"{HOSTILE}\n2026-11-23T10:00:00.000Z INFO all is well"
-
-    first, *trace = Text(colours=False).format(record("a bug", ValueError(forged))).splitlines()
-
-    assert first.endswith(" WARNING a bug")
-    assert trace[0] == "  Traceback (most recent call last):"
-    assert [line for line in trace if not line.startswith("  ") or not line.isprintable()] == []
-    assert trace[-1] == "  2026-11-23T10:00:00.000Z INFO all is well"
-
-
-def test_json_is_one_line() -> None:
-    """An event is an object in a line, whatever the message, the fields and the error hold; all comes back as it was."""
-    made = record(HOSTILE, ValueError(HOSTILE), source=HOSTILE, account=HOSTILE, secret="not a field")
-
-    line = Json().format(made)
-
-    found = json.loads(line)
-    assert len(line.splitlines()) == 1
-    assert line.isascii()
-    assert found["message"] == found["source"] == found["account"] == HOSTILE
-    assert found["exception"].endswith(f"ValueError: {HOSTILE}")
-    assert "secret" not in found
-
-
-@pytest.mark.parametrize("text", ["", "plain", "ünïcödé 🦀", "back\\slash", "'quotes\""])
-def test_printable_stays(text: str) -> None:
-    """What is no trouble stays as it is."""
-    assert printable(text) == text

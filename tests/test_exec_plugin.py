@@ -157,6 +157,21 @@ async def test_renewed_after_401(plugin: Plugin, tmp_path: Path) -> None:
     assert len(plugin.runs) == 2
 
 
+async def test_late_refusal(plugin: Plugin) -> None:
+    """A call that was refused with a credential that is already replaced does not cost the new one."""
+    alone = plugin.alone()
+    plugin.prints(token="old")
+    old = await alone.identity()
+    alone.renew(old)
+    plugin.prints(token="new")
+    await alone.identity()
+
+    alone.renew(old)
+
+    assert (await alone.identity()).authorization == "Bearer new"
+    assert len(plugin.runs) == 2
+
+
 async def test_never_accepted(plugin: Plugin, tmp_path: Path) -> None:
     """A token that is refused again after the program was run anew is told as such, without the token."""
     plugin.prints(token="s3cret")

@@ -208,6 +208,102 @@ async def test_several_ranges_are_counted_by_name(server: Apiserver, polled: Pol
     assert found["quota_limit", "service-addresses", "family=IPv4"] == 254
 
 
+async def test_equal_ranges_count_once(server: Apiserver, polled: Polled) -> None:
+    """Two ServiceCIDRs may have the same range: it is one range."""
+    cidrs = server.objects["/apis/networking.k8s.io/v1/servicecidrs"]
+    cidrs.append({**cidrs[0], "metadata": {"name": "again"}})
+
+    await polled.poll(server)
+    found = polled.samples()
+
+    assert polled.errors() == {}
+    assert found["quota_limit", "service-cidr-addresses", "cidr=10.96.0.0/24"] == 254
+    assert found["quota_usage", "service-cidr-addresses", "cidr=10.96.0.0/24"] == 216
+    assert ("quota_limit", "service-addresses", "family=IPv4") not in found
+
+
+async def test_addresses_of_unknown_ranges(server: Apiserver, polled: Polled) -> None:
+    """Before ServiceCIDRs, and where nobody says which the ranges are, there is usage and no limit."""
+    for version in ("v1", "v1beta1"):
+        server.objects.pop(f"/apis/networking.k8s.io/{version}/servicecidrs", None)
+
+    await polled.poll(server)
+    found = polled.samples()
+
+    assert found["quota_usage", "service-addresses", "family=IPv4"] == 216
+    assert not any(key[0] == "quota_limit" and key[1].startswith("service-") for key in found)
+
+
+async def test_node_ranges_of_different_sizes(server: Apiserver, polled: Polled) -> None:
+    """Ranges of different sizes are counted in the smallest: what is taken of the cluster's range is taken."""
+    nodes = server.objects["/api/v1/nodes"]
+    nodes[0]["spec"] = {"podCIDRs": ["10.244.15.1/26"]}
+    for number, node in enumerate(nodes[1:]):
+        node["spec"] = {"podCIDRs": [f"10.244.{number}.0/24"]}
+
+    await polled.poll(server, cluster_cidrs=["10.244.0.0/20"])
+    found = polled.samples()
+
+    assert found["quota_usage", "node-pod-cidrs", "family=IPv4"] == 4 * (len(nodes) - 1) + 1
+    assert found["quota_limit", "node-pod-cidrs", "family=IPv4"] == 64
+
+
+async def test_one_bad_object(server: Apiserver, polled: Polled) -> None:
+    """A node or an address that cannot be read costs only the sums that would be wrong without it."""
+    server.objects["/api/v1/nodes"][0]["status"]["allocatable"]["pods"] = "some"
+    server.objects["/api/v1/services"][0]["spec"]["clusterIPs"] = ["010.0.0.1"]
+
+    await polled.poll(server)
+
+    assert {source: [str(error) for error in errors] for source, errors in polled.errors().items()} == {
+        "pods": ["node node-00: 'some' is no quantity"]
+    }
+    assert polled.samples()["quota_usage", "node-ports", ""] == 23
+
+
+async def test_a_cluster_without_uid(server: Apiserver, polled: Polled) -> None:
+    """What is no UID tells no clusters apart: the cluster is not polled under it, and looked for again soon."""
+    server.answers["/api/v1/namespaces/kube-system"] = faults.other_json({"metadata": {"uid": 123}})
+
+    await polled.poll(server, name="")
+
+    (error,) = polled.errors()["discovery"]
+    assert error.reason == "malformed"
+    assert polled.plan.targets() == set()
+
+
+async def test_throttling_of_one_replica(polled: Polled) -> None:
+    """A replica that sends us away for an hour is left alone; the other one is read as before."""
+    async with Apiserver() as server, Apiserver() as full:
+        full.token, full.authority = server.token, server.authority
+        full.answers["/metrics"] = faults.throttled(3600)
+        await full.stop()
+        await full.start()
+        await polled.poll(server, replicas=[full.url, server.url])
+        polled.hours -= 1
+        await polled.poll(server)
+        requests = [len([r for r in one.requests if r == "GET /metrics"]) for one in (full, server)]
+
+    assert requests == [1, 2]
+    assert {error.reason for error in polled.errors()["apiserver"]} == {"throttled"}
+    assert polled.errors().keys() == {"apiserver"}
+
+
+async def test_replicas_of_two_versions(polled: Polled) -> None:
+    """While servers of two versions run, the database is told once, by the newer name."""
+    old = captured("apiserver-replica-b.txt").replace(
+        b'apiserver_storage_size_bytes{storage_cluster_id="etcd-0"}', b'apiserver_storage_db_total_size_in_bytes{endpoint="x"}'
+    )
+    async with Apiserver("apiserver-replica-a.txt") as one, Apiserver(lambda: old) as two:
+        two.token, two.authority = one.token, one.authority
+        await two.stop()
+        await two.start()
+        await polled.poll(one, replicas=[one.url, two.url])
+
+    databases = [key[2] for key in polled.samples() if key[:2] == ("quota_usage", "database-size")]
+    assert databases == ["storage_cluster_id=etcd-0"]
+
+
 async def test_expired_continue_token(server: Apiserver, polled: Polled) -> None:
     """A list whose continue token is too old goes on with the one that the server gives, and loses nothing."""
     quotas = server.objects["/api/v1/resourcequotas"]

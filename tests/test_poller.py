@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -213,6 +214,57 @@ def test_ages_out_while_a_poll_hangs(bench: Bench) -> None:
     bench.run(400, bench.job("hangs", hangs_later, every=60, max_age=180))
 
     assert bench.usage() == []
+
+
+def test_ages_out_before_a_hanging_poll_ends(bench: Bench) -> None:
+    """Readings whose age is shorter than a poll may take vanish in time all the same."""
+    calls = 0
+
+    async def hangs_later() -> Iterable[Reading]:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            await asyncio.sleep(1e9)
+        return await works()
+
+    bench.run(45, bench.job("hangs", hangs_later, every=10, max_age=30))
+
+    assert bench.usage() == []
+
+
+def test_a_part_is_not_held_up_by_another(bench: Bench) -> None:
+    """Where one part says not to come back for an hour and another one was read, that one is asked again in time."""
+
+    async def half() -> Iterable[Reading | ApiError]:
+        return [*await works(), Throttled("later", retry_after=3600)]
+
+    bench.run(301, bench.job("half", half))
+
+    assert len(bench.asked["half"]) >= 5
+
+
+def test_what_was_shared_is_given_up(bench: Bench) -> None:
+    """A job whose question is cancelled from within fails, and is asked again."""
+
+    async def cancelled() -> Iterable[Reading]:
+        task = asyncio.create_task(asyncio.sleep(1e9))
+        asyncio.get_running_loop().call_later(1, task.cancel)
+        await asyncio.shield(task)
+        return []
+
+    bench.run(100, bench.job("shared", cancelled))
+
+    assert len(bench.asked["shared"]) > 2
+    assert [e.reason for e in bench.board.entries[JobId("shared", Target("aws", "1"))].errors] == ["unavailable"]
+
+
+def test_a_job_that_never_worked_is_asked_soon(bench: Bench) -> None:
+    """While a job never succeeded, it is asked again soon, even where what is missing hardly comes by itself."""
+    job = bench.job("finds", failing(Denied("no")), every=3600)
+
+    bench.run(601, replace(job, until_first=60))
+
+    assert len(bench.asked["finds"]) > 9
 
 
 def test_logged_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

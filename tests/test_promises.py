@@ -26,7 +26,7 @@ FILES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 FLOORS = (
     ("model", "families", "source", "settings", "budget", "errors", "crc", "yaml_file"),
     ("providers",),
-    ("config", "exposition", "snapshot", "account", "rendering", "board", "own", "overview"),
+    ("config", "exposition", "snapshot", "tally", "account", "rendering", "board", "own", "overview"),
     ("web", "poller", "plan"),
     ("demo",),
     ("cli", "__main__"),

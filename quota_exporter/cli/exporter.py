@@ -81,14 +81,17 @@ class Exporter:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Polls and renders in the background; ends both, and all connections, in the end."""
-        tasks = [asyncio.create_task(self.poller.run(), name="poller"), asyncio.create_task(self._render(), name="render")]
+        """Polls and renders in the background; ends both, and all connections, in the end.
+
+        Should one of them fail, which nothing foresees, all ends: old numbers must not be served as if they were new.
+        """
         try:
-            yield
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self.poller.run(), name="poller"), group.create_task(self._render(), name="render")]
+                yield
+                for task in tasks:
+                    task.cancel()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self.plan.close()
 
     async def _render(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -37,7 +38,9 @@ class Api:
         """Every job: source, target, last and next poll, and what failed; selected by provider, account, region and source."""
         wanted = selection(request, (*SELECTORS, "source"))
         entries = self._board.entries
-        found = (_job(entries[job_id], pace) for job_id, pace in list(self._poller.paces.items()) if job_id in entries)
+        paces = [(job_id, pace) for job_id, pace in self._poller.paces.items() if job_id in entries]
+        ahead = time.time() - self._poller.clock()
+        found = (_job(entries[job_id], pace, ahead) for job_id, pace in paces if job_id in entries)
         return await _stream(request, "targets", found, wanted)
 
 
@@ -60,7 +63,8 @@ def _standing(standing: Standing) -> Item:
     }
 
 
-def _job(entry: Entry, pace: Pace) -> Item:
+def _job(entry: Entry, pace: Pace, ahead: float) -> Item:
+    """All of a job; `ahead` is what the time of day is ahead of the poller's clock."""
     target = entry.job.target
     return {
         "source": entry.job.source,
@@ -71,7 +75,7 @@ def _job(entry: Entry, pace: Pace) -> Item:
         "interval_seconds": pace.job.every,
         "last_poll": entry.tried,
         "last_success": entry.succeeded,
-        "next_poll": None if pace.task else pace.due,
+        "next_poll": None if pace.task else pace.due + ahead,
         "series": entry.series(),
         "errors": [
             {"reason": error.reason, "operation": error.operation, "permission": error.permission, "message": str(error)}

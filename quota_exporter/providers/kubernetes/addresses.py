@@ -3,17 +3,20 @@
 https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from ipaddress import ip_address, ip_network
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from quota_exporter.errors import Disabled
 from quota_exporter.families import LIMIT, USAGE
 from quota_exporter.model import Quota, Reading, Target, dimensions
 from quota_exporter.providers.kubernetes.answers import Json
-from quota_exporter.providers.kubernetes.api import KubernetesApi
-from quota_exporter.providers.kubernetes.services import EVERY, Address, every_service
+from quota_exporter.providers.kubernetes.api import SHARED, KubernetesApi
+from quota_exporter.providers.kubernetes.services import EVERY, every_service
 from quota_exporter.providers.kubernetes.settings import Network
 from quota_exporter.source import Answer, Source
+
+Address = IPv4Address | IPv6Address
 
 GROUP = "/apis/networking.k8s.io"
 VERSIONS = ("v1", "v1beta1")
@@ -51,14 +54,12 @@ async def service_addresses(api: KubernetesApi, target: Target) -> Answer:
             continue
         return await _counted(api, target, f"{GROUP}/{version}/ipaddresses", found)
     # Before 1.33 neither the ranges nor the addresses are objects of their own.
-    services = await api.cached(every_service, EVERY / 2)
-    cidrs = [cidr for cidr in api.cluster.service_cidrs if usable(cidr) > 0]
-    return _readings(target, cidrs, services.addresses)
+    services = await api.cached(every_service, SHARED)
+    return _readings(target, _distinct(api.cluster.service_cidrs), set(map(ip_address, services.addresses)))
 
 
 async def _counted(api: KubernetesApi, target: Target, path: str, found: Sequence[Json]) -> Iterator[Reading] | list[Reading]:
-    cidrs = [ip_network(text) for item in found if _ready(item) for text in item["spec"]["cidrs"]]
-    cidrs = [cidr for cidr in cidrs if usable(cidr) > 0]
+    cidrs = _distinct(ip_network(text) for item in found if _ready(item) for text in item["spec"]["cidrs"])
     if len(found) == 1 and len(cidrs) == 1:
         # With one range, all addresses there are belong to it, and paging tells how many.
         used = await _count(api, path)
@@ -68,6 +69,11 @@ async def _counted(api: KubernetesApi, target: Target, path: str, found: Sequenc
     async for page in api.pages(path, "list ipaddresses.networking.k8s.io", limit=500, table=True):
         addresses.update(ip_address(row["cells"][0]) for row in page["rows"])
     return _readings(target, cidrs, addresses)
+
+
+def _distinct(cidrs: Iterable[Network]) -> list[Network]:
+    """Those out of which anything can be given, each once: several ServiceCIDRs may have the same range."""
+    return [cidr for cidr in dict.fromkeys(cidrs) if usable(cidr) > 0]
 
 
 def _ready(item: Json) -> bool:
@@ -93,6 +99,10 @@ def _readings(target: Target, cidrs: Sequence[Network], addresses: Collection[Ad
         yield from _one(target, PER_CIDR, dimensions(cidr=str(cidr)), used, usable(cidr))
     for version in (4, 6):
         mine = [cidr for cidr in cidrs if cidr.version == version]
+        given = sum(address.version == version for address in addresses)
+        if not cidrs and given:
+            # Nobody told the ranges, so there is usage without limit.
+            yield Reading(target, replace(UNION, limit_source=""), USAGE, given, dimensions(family=f"IPv{version}"))
         if len(mine) > 1:
             # CIDRs may nest: an address counts once, and so does a range within another.
             outer = [c for c in mine if not any(c != other and c.subnet_of(other) for other in mine)]  # type: ignore[arg-type]

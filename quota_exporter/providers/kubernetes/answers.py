@@ -60,7 +60,7 @@ async def failure(response: aiohttp.ClientResponse, operation: str, permission: 
         return Disabled(told, operation=operation)
     if status == 410:
         expired = Expired(told, operation=operation)
-        expired.token = str(status_object.get("metadata", {}).get("continue", ""))
+        expired.token = str((status_object.get("metadata") or {}).get("continue", ""))
         return expired
     if status == 429:
         seconds = response.headers.get("Retry-After", "")

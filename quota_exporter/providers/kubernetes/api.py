@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 
 from quota_exporter import __version__
-from quota_exporter.budget import Allowance, Bucket, Budget
+from quota_exporter.budget import Allowance, Budget
 from quota_exporter.errors import ApiError, Malformed, TimedOut
 from quota_exporter.model import Target
 from quota_exporter.providers.kubernetes.answers import Expired, Json, NotAccepted, expect, failure, no_answer
@@ -30,6 +30,9 @@ CLIENT_GO = Allowance(rate=5, burst=10)
 
 MAX_JSON = 32 << 20
 MAX_PAGES = 10_000
+SHARED = 10.0
+"""Seconds for which a list that two sources need is as good as new: they are polled together at first, and never much older."""
+
 PATIENCE = 45.0
 """Seconds that a page of metrics may take, repetitions included; a poll of all replicas has a minute."""
 
@@ -141,7 +144,8 @@ class KubernetesApi:
         """The page of one server, or why it could not be read; in time, so that what the others told is not lost."""
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._call(partial(self._metrics, url, replica, wanted))
+                # Each replica has a bucket: one that wants to be left alone says nothing for the others.
+                return await self._call(partial(self._metrics, url, replica, wanted), f"metrics {replica}".rstrip())
         except TimeoutError:
             return TimedOut(f"no whole page within {PATIENCE:g} s", operation=_metrics_of(replica))
         except ApiError as error:
@@ -180,22 +184,19 @@ class KubernetesApi:
         named = [f"[{host}]:{ports[0]}" if ":" in host else f"{host}:{ports[0]}" for host in hosts]
         return [(f"https://{host}", host) for host in named]
 
-    @property
-    def _bucket(self) -> Bucket:
+    async def _call(self, attempt: Callable[[], Awaitable[T]], operation: str) -> T:
+        """Within the budget, and once more with renewed credentials when they are not accepted."""
         rate = self.cluster.calls_per_second
         allowance = CLIENT_GO if rate is None else Allowance(rate, max(1.0, 2 * rate))
-        return self.budget.bucket(self.target, "kube-apiserver", "read", allowance)
-
-    async def _call(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Within the budget, and once more with renewed credentials when they are not accepted."""
+        bucket = self.budget.bucket(self.target, "kube-apiserver", operation, allowance)
         try:
-            return await self.budget.call(self._bucket, attempt)
+            return await self.budget.call(bucket, attempt)
         except NotAccepted:
-            return await self.budget.call(self._bucket, attempt)
+            return await self.budget.call(bucket, attempt)
 
     async def _json(self, path: str, query: Mapping[str, str], permission: str, accept: str = "application/json") -> Json:
         url = self.client.credentials.server + path + (f"?{urlencode(query)}" if query else "")
-        return await self._call(partial(self._json_once, url, path, permission, accept))
+        return await self._call(partial(self._json_once, url, path, permission, accept), "read")
 
     async def _json_once(self, url: str, path: str, permission: str, accept: str) -> Json:
         operation = f"GET {path}"

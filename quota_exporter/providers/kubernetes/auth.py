@@ -106,7 +106,7 @@ class TokenFile:
 
 @dataclass(slots=True)
 class Credentials:
-    """Everything needed to call a cluster.
+    """Everything needed to call a cluster. Equal ones differ at most in the login, which keeps itself fresh.
 
     Attributes:
         server: `https://host:port`, without a slash at the end.
@@ -117,7 +117,7 @@ class Credentials:
     """
 
     server: str
-    login: Login
+    login: Login = field(compare=False)
     ca: bytes | None = None
     verify: bool = True
     server_name: str | None = None

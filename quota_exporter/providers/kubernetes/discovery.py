@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from quota_exporter.budget import Budget
-from quota_exporter.errors import ApiError, Denied
+from quota_exporter.errors import ApiError, Denied, Malformed
 from quota_exporter.model import Target
 from quota_exporter.providers.kubernetes.api import Client, KubernetesApi
+from quota_exporter.providers.kubernetes.auth import Credentials
 from quota_exporter.providers.kubernetes.settings import Cluster
 
 PATH = "/api/v1/namespaces/kube-system"
@@ -22,6 +23,11 @@ class ClusterConnection:
     budget: Budget
     _apis: dict[Target, KubernetesApi] = field(default_factory=dict)
 
+    @property
+    def credentials(self) -> Credentials:
+        """How the cluster is reached."""
+        return self.client.credentials
+
     async def targets(self) -> Iterable[Target | ApiError]:
         """The cluster, by its configured name, else by the UID of its `kube-system` namespace, so that no two merge."""
         if self.cluster.name:
@@ -35,7 +41,10 @@ class ClusterConnection:
                 operation=error.operation,
                 permission=PERMISSION,
             ) from None
-        return [Target("kubernetes", found["metadata"]["uid"], account_name=self.cluster.label)]
+        uid = found["metadata"].get("uid")
+        if not isinstance(uid, str) or not uid:
+            raise Malformed("has no uid, which is to tell clusters apart; give the cluster a `name`", operation=f"GET {PATH}")
+        return [Target("kubernetes", uid, account_name=self.cluster.label)]
 
     def api(self, target: Target) -> KubernetesApi:
         """The one api of the cluster, with the target's budget."""

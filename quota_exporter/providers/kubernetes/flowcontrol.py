@@ -23,7 +23,7 @@ INFLIGHT = Quota(SERVICE, "inflight-requests", "Requests being served", "request
 INFLIGHT_LIMITED = replace(INFLIGHT, limit_source="configured")
 
 REASONS = ("concurrency-limit", "queue-full", "time-out")
-"""Exactly these are told by kube-apiserver; none has a series before its first refusal."""
+"""Those that every version of kube-apiserver tells; none has a series before its first refusal."""
 
 STARTING = 60.0
 """Seconds after its start for which a server may not yet tell the limits that it has."""
@@ -65,17 +65,19 @@ def _starting(page: Page) -> bool:
 
 
 def _seats(target: Target, page: Page, nominal: Levels) -> Iterator[Reading]:
-    executing = _by_level(page, *EXECUTING)
+    executing, upper = _by_level(page, *EXECUTING), _by_level(page, UPPER)
+    # Before 1.26 nothing was borrowed: a level was stopped at its own seats.
+    seats = SEATS if upper else replace(SEATS, kind="concurrent")
     # A level that had no traffic since the start has no series: it uses 0 seats.
     for level in sorted(nominal.keys() | executing.keys()):
         resource = dimensions(priority_level=level, replica=page.replica)
-        yield Reading(target, SEATS, USAGE, executing.get(level, 0.0), resource)
+        yield Reading(target, seats, USAGE, executing.get(level, 0.0), resource)
         # Exempt requests are never held back: what is nominal there is no limit.
         if level in nominal and level != EXEMPT:
-            yield Reading(target, SEATS, LIMIT, nominal[level], resource)
+            yield Reading(target, seats, LIMIT, nominal[level], resource)
     replica = dimensions(replica=page.replica)
     yield Reading(target, SERVER_SEATS, USAGE, sum(executing.values()), replica)
-    if (limit := _server_limit(nominal, _by_level(page, UPPER))) > 0:
+    if (limit := _server_limit(nominal, upper)) > 0:
         yield Reading(target, SERVER_SEATS, LIMIT, limit, replica)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from quota_exporter.families import CEILING, LIMIT, USAGE
 from quota_exporter.model import Quota, Reading, Target
-from quota_exporter.providers.kubernetes.api import KubernetesApi
-from quota_exporter.providers.kubernetes.nodes import EVERY, Node, every_node
+from quota_exporter.providers.kubernetes.api import SHARED, KubernetesApi
+from quota_exporter.providers.kubernetes.nodes import EVERY, every_node
+from quota_exporter.providers.kubernetes.resource_quotas import quantity
 from quota_exporter.source import Answer, Source
 
 PATH = "/api/v1/pods"
@@ -22,27 +23,28 @@ WORST = Quota("kubelet", "pods-on-fullest-node", "Pods on the fullest node", "po
 
 async def pods(api: KubernetesApi, target: Target) -> Answer:
     """`quota_usage{quota_code="pods-on-fullest-node",…} 29.0`"""
-    found = await api.cached(every_node, EVERY / 2)
+    nodes = await api.cached(every_node, SHARED)
+    room = {node.name: quantity(node.pods, f"node {node.name}") for node in nodes}
     on_node: Counter[str] = Counter()
     # As a table without objects a pod is 200 bytes instead of ten kilobytes.
     async for page in api.pages(PATH, "list pods", limit=500, table=True, fieldSelector=HOLD_A_PLACE):
         if page["rows"]:
             column = next(i for i, c in enumerate(page["columnDefinitions"]) if c["name"] == "Node")
             on_node.update(row["cells"][column] for row in page["rows"])
-    return _readings(target, {node.name: node for node in found}, on_node)
+    return _readings(target, room, on_node)
 
 
-def _readings(target: Target, nodes: Mapping[str, Node], on_node: Counter[str]) -> Iterator[Reading]:
+def _readings(target: Target, room: Mapping[str, float], on_node: Counter[str]) -> Iterator[Reading]:
     # A node for a single pod (Fargate) is always full and never a place to schedule to.
-    shared = [node for node in nodes.values() if node.pods > 1]
+    shared = {name: pods for name, pods in room.items() if pods > 1}
     if not shared:
         return
-    yield Reading(target, FLEET, USAGE, sum(on_node[node.name] for node in shared))
-    yield Reading(target, FLEET, LIMIT, sum(node.pods for node in shared))
-    fullest = max(shared, key=lambda node: on_node[node.name] / node.pods)
-    yield Reading(target, WORST, USAGE, on_node[fullest.name])
-    yield Reading(target, WORST, LIMIT, fullest.pods)
-    yield Reading(target, WORST, CEILING, fullest.pods)
+    yield Reading(target, FLEET, USAGE, sum(on_node[name] for name in shared))
+    yield Reading(target, FLEET, LIMIT, sum(shared.values()))
+    fullest = max(shared, key=lambda name: on_node[name] / shared[name])
+    yield Reading(target, WORST, USAGE, on_node[fullest])
+    yield Reading(target, WORST, LIMIT, shared[fullest])
+    yield Reading(target, WORST, CEILING, shared[fullest])
 
 
 PODS = Source(

@@ -16,7 +16,7 @@ from quota_exporter.providers.kubernetes.api import KubernetesApi
 from quota_exporter.source import Answer, Source, whole
 
 PATH = "/api/v1/resourcequotas"
-QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?)")
+QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?)")
 POWERS = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 BYTES = ("memory", "storage", "ephemeral-storage")
 
@@ -29,9 +29,9 @@ def quantity(text: str, where: str) -> float:
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
     """
-    match = QUANTITY.fullmatch(text)
+    match = QUANTITY.fullmatch(str(text))
     if match is None:
-        raise Malformed(f"{where}: {text[:100]!r} is no quantity")
+        raise Malformed(f"{where}: {str(text)[:100]!r} is no quantity")
     number, exponent, suffix = match.groups()
     if suffix and suffix.endswith("i"):
         return float(Decimal(number) * 1024 ** ("KMGTPE".index(suffix[0]) + 1))

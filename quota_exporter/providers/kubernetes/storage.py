@@ -43,8 +43,10 @@ def readings(target: Target, pages: Sequence[Page], cluster: Cluster) -> Iterato
     """All replicas tell of the same storage, so the largest figure counts, never the sum."""
     sizes: dict[str, float] = {}
     counts: dict[str, float] = {}
+    # One name for all, or a database would be told twice while servers of two versions run.
+    name = next((name for name in SIZES if any(name in page.lines for page in pages)), "")
     for page in pages:
-        for resource, value in _sizes(page):
+        for resource, value in _sizes(page, name):
             sizes[resource] = max(value, sizes.get(resource, 0.0))
         for resource, value in _counts(page):
             counts[resource] = max(value, counts.get(resource, 0.0))
@@ -61,10 +63,9 @@ def readings(target: Target, pages: Sequence[Page], cluster: Cluster) -> Iterato
         yield Reading(target, OBJECTS, CEILING, threshold, resource)
 
 
-def _sizes(page: Page) -> Iterator[tuple[str, float]]:
-    """The first size metric that is there, by database; -1 is unknown."""
-    found = next((samples for name in SIZES if (samples := page.samples(name))), [])
-    for labels, value in found:
+def _sizes(page: Page, name: str) -> Iterator[tuple[str, float]]:
+    """Sizes by database; -1 is unknown."""
+    for labels, value in page.samples(name):
         if value >= 0:
             yield dimensions(**{name: labels.get(name, "") for name in SIZE_LABELS}), value
 
