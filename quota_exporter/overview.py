@@ -1,6 +1,7 @@
 """Readings put together again: usage, limit and ceiling of each quota as one record, for people and scripts."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from quota_exporter.account import Account
@@ -23,9 +24,16 @@ class Standing(NamedTuple):
 
     @property
     def ratio(self) -> float | None:
-        """Usage by limit, or by ceiling where there is no limit; None where that cannot be said."""
+        """Usage by limit, or by ceiling where there is no limit; infinite where anything is used of nothing.
+
+        None where that cannot be said: where one of them is unknown, or nothing is used of nothing.
+        """
         bound = self.limit if self.limit is not None else self.ceiling
-        return self.usage / bound if self.usage is not None and bound else None
+        if self.usage is None or bound is None:
+            return None
+        if bound == 0:
+            return inf if self.usage > 0 else None
+        return self.usage / bound
 
 
 def standings(account: Account) -> Iterator[Standing]:

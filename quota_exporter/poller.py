@@ -73,28 +73,21 @@ class Poller:
                 pace.task.cancel()
             self._untried.discard(job_id)
             self.board.remove(job_id)
-        fresh = [job for job_id, job in jobs.items() if job_id not in self.paces]
         now = self.clock()
-        for job_id, pace in self.paces.items():
-            if pace.job is not jobs[job_id]:
-                self._exchange(pace, jobs[job_id], now)
+        starting = [job for job_id, job in jobs.items() if job_id not in self.paces or self.paces[job_id].job is not job]
         # In random order, so that those of one account do not come one after another.
-        fresh.sort(key=lambda _: self.jitter())
-        for index, job in enumerate(fresh):
+        starting.sort(key=lambda _: self.jitter())
+        for index, job in enumerate(starting):
             if self.board.add(job.id, job.max_age).tried is None:
                 self._untried.add(job.id)
-            self.paces[job.id] = Pace(job, now)
-            self._schedule(self.paces[job.id], now + min(index / START_RATE, job.every * index / len(fresh)))
+            pace = self.paces.setdefault(job.id, Pace(job, now))
+            # One that was there before goes on with other settings or another connection.
+            pace.job = job
+            if pace.task is not None:
+                pace.task.cancel()
+                pace.task = None
+            self._schedule(pace, now + min(index / START_RATE, job.every * index / len(starting)))
         self._wake.set()
-
-    def _exchange(self, pace: Pace, job: Job, now: float) -> None:
-        """Goes on with other settings or another connection, at once."""
-        pace.job = job
-        self.board.add(job.id, job.max_age)
-        if pace.task is not None:
-            pace.task.cancel()
-            pace.task = None
-        self._schedule(pace, now)
 
     def ready(self) -> bool:
         """Whether every job was tried once."""

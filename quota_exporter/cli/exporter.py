@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -80,19 +80,26 @@ class Exporter:
         log.info("the configuration was reloaded")
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, ended: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
         """Polls and renders in the background; ends both, and all connections, in the end.
 
-        Should one of them fail, which nothing foresees, all ends: old numbers must not be served as if they were new.
+        Args:
+            ended: Is called when one of them ends. Where it did so by itself, which nothing foresees, its error is raised
+                in the end: old numbers must not be served as if they were new.
         """
+        tasks = [asyncio.create_task(self.poller.run(), name="poller"), asyncio.create_task(self._render(), name="render")]
+        for task in tasks:
+            task.add_done_callback(lambda _: ended())
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self.poller.run(), name="poller"), group.create_task(self._render(), name="render")]
-                yield
-                for task in tasks:
-                    task.cancel()
+            yield
         finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             await self.plan.close()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def _render(self) -> None:
         """Renders what changed, a little at a time."""

@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import isinf
 
 from quota_exporter.cli.exporter import Exporter, configuration
 from quota_exporter.cli.logs import colourful, printable, steerable
@@ -81,25 +82,25 @@ def _print_table(exporter: Exporter) -> None:
     colours = colourful(sys.stdout)
     found = [standing for account in exporter.board.accounts() for standing in standings(account)]
     found.sort(key=lambda s: (-(s.ratio or 0.0), s.ratio is None, str(s.target), s.quota.quota_code, s.resource))
+    ratios = [0.0, *(standing.ratio or 0.0 for standing in found)]
     lines = [("USED", "USAGE", "LIMIT", "CEILING", "UNIT", "QUOTA", "RESOURCE", "TARGET"), *map(_cells, found)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
+    for ratio, line in zip(ratios, lines, strict=True):
         cells = [
             cell.rjust(width) if column < 4 else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         text = "  ".join(cells).rstrip()
-        print(_coloured(text, line[0]) if colours else text)
+        print(_coloured(text, ratio) if colours else text)
 
 
 def _cells(standing: Standing) -> tuple[str, ...]:
     numbers = ("" if value is None else f"{value:,.10g}" for value in (standing.usage, standing.limit, standing.ceiling))
-    used = "" if standing.ratio is None else f"{standing.ratio:.0%}"
+    used = "" if standing.ratio is None else "over" if isinf(standing.ratio) else f"{standing.ratio:.0%}"
     words = (standing.quota.unit, standing.quota.name, standing.resource, str(standing.target))
     return (used, *numbers, *map(printable, words))
 
 
-def _coloured(text: str, used: str) -> str:
-    percent = int(used[:-1]) if used.endswith("%") else 0
-    colour = "31" if percent >= 95 else "33" if percent >= 80 else ""
+def _coloured(text: str, ratio: float) -> str:
+    colour = "31" if ratio >= 0.95 else "33" if ratio >= 0.8 else ""
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text

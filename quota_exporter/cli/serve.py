@@ -176,7 +176,7 @@ async def serve(
     if protection:
         protection.guard(app)
     log.info("%s", protection or "TLS is disabled")
-    async with served(app, wanted, tls=protection.tls if protection else None) as urls, exporter.running():
+    async with served(app, wanted, tls=protection.tls if protection else None) as urls, exporter.running(stop.set):
         log.info("serving %s", ", ".join(f"{url}{telemetry_path}" for url in urls))
         told(urls[0])
         await stop.wait()
