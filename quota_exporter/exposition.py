@@ -104,7 +104,8 @@ class Segment:
 
     def text(self) -> bytes:
         """Inflates the text again."""
-        text: bytes = deflater.decompressobj(-15).decompress(self.deflated)
+        # With a little more room than is needed, because without it the buffer would grow once.
+        text: bytes = deflater.decompress(self.deflated + LAST_BLOCK, -15, self.length + 64)
         return text
 
 

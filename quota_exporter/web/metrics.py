@@ -1,7 +1,7 @@
 """`GET /metrics`: sends segments that are ready. Nothing is rendered but our own few metrics, and no cloud is called."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 
 from aiohttp import web
@@ -12,11 +12,11 @@ from quota_exporter.exposition import EOF, Segment, gzip_body, gzip_length, iden
 from quota_exporter.web.negotiation import format_for, wants_gzip
 from quota_exporter.web.selectors import selection
 
-CHUNK = 1 << 16
-"""Bytes that are worth a call to the system: less is joined, which costs a copy, and most segments of text are more."""
-
-TURN = 1 << 18
+CHUNK = 1 << 18
 """Bytes after which other requests get their turn; at the speed of a loopback, a tenth of a millisecond."""
+
+LARGE = 1 << 16
+"""Bytes of a piece that is worth a call to the system by itself: to join it with others would cost a copy."""
 
 SELECTORS = ("provider", "account", "region")
 
@@ -32,7 +32,7 @@ class MetricsPage:
         """The exposition; `?provider=`, `?account=` and `?region=` select, and leave out the exporter's own metrics."""
         selected = selection(request, SELECTORS)
         form, content_type = format_for(request.headers.get("Accept", ""))
-        segments = [segment async for segment in _in_turns(self._board.segments(form, **selected))]
+        segments = await _collected(self._board.segments(form, **selected))
         if not selected:
             segments.append(Segment.of(own(self._registry, form)))
         if form == "openmetrics":
@@ -45,15 +45,17 @@ class MetricsPage:
         return await _send(request, headers, identity_body(segments))
 
 
-async def _in_turns(segments: Iterator[Segment]) -> AsyncIterator[Segment]:
+async def _collected(segments: Iterable[Segment]) -> list[Segment]:
     """The same segments, with a turn for others now and then: a selection by region inflates each."""
-    sent = 0
+    found: list[Segment] = []
+    size = 0
     for segment in segments:
-        sent += segment.length
-        if sent > 1 << 24:
-            sent = 0
+        found.append(segment)
+        size += segment.length
+        if size > 1 << 24:
+            size = 0
             await asyncio.sleep(0)
-        yield segment
+    return found
 
 
 async def _send(request: web.Request, headers: dict[str, str], body: Iterable[bytes]) -> web.StreamResponse:
@@ -69,16 +71,16 @@ async def _send(request: web.Request, headers: dict[str, str], body: Iterable[by
 
 async def _write(response: web.StreamResponse, body: Iterable[bytes]) -> None:
     pieces: list[bytes] = []
-    size = since_turn = 0
+    size = sent = 0
     for piece in body:
         pieces.append(piece)
         size += len(piece)
-        if size >= CHUNK:
+        if size >= CHUNK or len(piece) >= LARGE:
             await response.write(b"".join(pieces))
-            since_turn += size
+            sent += size
             pieces, size = [], 0
-        if since_turn >= TURN:
+        if sent >= CHUNK:
             await asyncio.sleep(0)
-            since_turn = 0
+            sent = 0
     await response.write(b"".join(pieces))
     await response.write_eof()
