@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 from http.client import parse_headers
 from io import BytesIO
@@ -77,7 +78,9 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, k
         kept += shown
         writer.write(shown)
         await writer.drain()
-    writer.write_eof()
+    # Either side may have ended the connection meanwhile.
+    with suppress(OSError):
+        writer.write_eof()
 
 
 def _messages(raw: bytes) -> Iterator[tuple[Message, bytes]]:
