@@ -46,7 +46,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     Raises:
         ConfigError: With a line for each mistake: file, line, place, what is wrong and how to mend it.
     """
-    return YamlFile(path, environ).checked(Config, _cross_checks)
+    file = YamlFile(path, environ)
+    return file.checked(Config, _cross_checks, known=list(_unknown_sources(file.value)))
 
 
 def from_environment() -> Config:
@@ -56,16 +57,25 @@ def from_environment() -> Config:
 
 
 def _cross_checks(config: Config) -> Iterator[Mistake]:
-    """Mistakes that no single value shows: nothing to poll, equal names, unknown sources."""
+    """Mistakes that no single value shows: nothing to poll, equal names."""
     if not list(config.entries()):
         yield (), f"nothing to poll; there may be {', '.join(provider.name for provider in PROVIDERS)}"
     for provider in PROVIDERS:
-        known = [source.name for source in provider.sources]
         seen: dict[str, int] = {}
         for index, entry in enumerate(getattr(config, provider.name)):
-            for name in entry.sources.keys() - set(known):
-                place = (provider.name, index, "sources", name)
-                yield place, f"no such source{meant(name, known) or '; there are ' + ', '.join(known)}"
             first = seen.setdefault(entry.label, index)
             if first != index:
                 yield (provider.name, index), f"polls the same as {provider.name}[{first}]; give each a `name` of its own"
+
+
+def _unknown_sources(value: Any) -> Iterator[Mistake]:
+    """Sources that no provider has, in the plain values of a file, whatever else is wrong in it."""
+    for provider in PROVIDERS:
+        known = [source.name for source in provider.sources]
+        entries = value.get(provider.name) if isinstance(value, dict) else None
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            sources = entry.get("sources") if isinstance(entry, dict) else None
+            for name in sources if isinstance(sources, dict) else ():
+                if name not in known:
+                    place = (provider.name, index, "sources", name)
+                    yield place, f"no such source{meant(name, known) or '; there are ' + ', '.join(known)}"

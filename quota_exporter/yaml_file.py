@@ -74,18 +74,25 @@ class YamlFile:
         self._mistakes: list[Mistake] = []
         self.value = self._read()
 
-    def checked(self, model: type[Model], checks: Callable[[Model], Iterable[Mistake]], secrets: Collection[str] = ()) -> Model:
+    def checked(
+        self,
+        model: type[Model],
+        checks: Callable[[Model], Iterable[Mistake]],
+        secrets: Collection[str] = (),
+        known: Collection[Mistake] = (),
+    ) -> Model:
         """The values as a model.
 
         Args:
             model: What may stand in the file.
             checks: Finds mistakes that no single value shows; asked when each value is right for itself.
             secrets: Keys whose values, and all below, are in no message.
+            known: Mistakes that were found in the plain values already.
 
         Raises:
             ConfigError: With a line for each mistake: file, line, place, what is wrong and how to mend it.
         """
-        mistakes = list(self._mistakes)
+        mistakes = [*self._mistakes, *known]
         found: Model | None = None
         try:
             found = model.model_validate(self.value)

@@ -161,7 +161,7 @@ def test_command() -> None:
     good = subprocess.run([*command, str(FOLDER / "small.ok.yaml")], capture_output=True, text=True, check=False)
 
     assert bad.returncode == 1
-    assert bad.stderr.count("many.bad.yaml:") == 4
+    assert bad.stderr.count("many.bad.yaml:") == 5
     assert (good.returncode, good.stderr) == (0, "")
     assert good.stdout.endswith("small.ok.yaml: good, 1 entry\n")
 
