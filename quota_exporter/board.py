@@ -177,11 +177,10 @@ class Board:
         """The segments of the selected accounts, family by family, each family after its header."""
         accounts = self.accounts(provider, account)
         for family in SEGMENTED:
-            found: Iterator[Segment] = (segment for a in accounts for segment in a.segments.get(family, ()))
+            found: Iterable[Segment] = [segment for a in accounts for segment in a.segments.get(family, ())]
             if region:
                 found = (Segment.of(text) for segment in found if (text := in_region(segment.text(), region)))
-            first = next(found, None)
-            if first is not None:
-                yield header(family, form)
-                yield first
-                yield from found
+            for number, segment in enumerate(found):
+                if number == 0:
+                    yield header(family, form)
+                yield segment
