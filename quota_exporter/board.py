@@ -91,10 +91,12 @@ class Board:
             now: By the clock of `post`.
         """
         entry = self.entries[job]
-        before = entry.standing()
-        entry.layers = [layer for layer in entry.layers if now - layer.at < entry.max_age]
-        self._count(job.target.provider, entry, before, entry.dropped)
-        self._note(entry, before)
+        young = [layer for layer in entry.layers if now - layer.at < entry.max_age]
+        if len(young) < len(entry.layers):
+            before = entry.standing()
+            entry.layers = young
+            self._count(job.target.provider, entry, before, entry.dropped)
+            self._note(entry, before)
         return min((layer.at + entry.max_age for layer in entry.layers), default=None)
 
     def _older(self, entry: Entry, columns: Columns) -> Iterator[Layer]:

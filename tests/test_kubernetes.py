@@ -1,6 +1,7 @@
 """Kubernetes over real TLS: right numbers, and what faults of servers and networks do."""
 
 import asyncio
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -17,10 +18,11 @@ from quota_exporter.demo import faults
 from quota_exporter.demo.apiserver import ENDPOINTS, Answer, Apiserver
 from quota_exporter.demo.kube_objects import captured
 from quota_exporter.demo.tls import Authority
-from quota_exporter.errors import ApiError
+from quota_exporter.errors import ApiError, Malformed
 from quota_exporter.exposition import identity_body
 from quota_exporter.plan import Plan
 from quota_exporter.poller import Poller
+from quota_exporter.providers.kubernetes.resource_quotas import quantity
 
 SOURCES = {"apiserver", "service_addresses", "nodes", "pods", "node_ports", "resource_quotas"}
 
@@ -400,6 +402,60 @@ async def test_empty_lists(server: Apiserver, polled: Polled) -> None:
 
     assert polled.errors() == {}
     assert polled.samples()["quota_usage", "node-ports", ""] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("10", 10),
+        ("500m", 0.5),
+        ("100n", 1e-7),
+        ("20Gi", 20 * 2**30),
+        ("1.5Ki", 1536),
+        ("1Ei", 2**60),
+        ("1E", 1e18),
+        ("1e3", 1000),
+        ("12E-1", 1.2),
+        (".5", 0.5),
+        ("-3", -3),
+        ("+1k", 1000),
+    ],
+)
+def test_quantity(text: str, number: float) -> None:
+    """A quantity is the number that Kubernetes means by it."""
+    assert quantity(text, "here") == number
+
+
+@pytest.mark.parametrize("text", ["", "ten", "1 Gi", "1gi", "1e9999999", "0x10", "NaN", "Inf", "1e", "--1", "10\n"])
+def test_no_quantity(text: str) -> None:
+    """What is none is told as such, with its place."""
+    with pytest.raises(Malformed, match=r"here: .* is no quantity"):
+        quantity(text, "here")
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"continue": ""}])
+async def test_expired_without_a_token(metadata: object, server: Apiserver, polled: Polled) -> None:
+    """A list that cannot be continued at all fails as unavailable, and is asked for again from its start."""
+    body = json.dumps({"metadata": metadata, "message": "too old"}).encode()
+    server.answers["/api/v1/resourcequotas"] = faults.fixed(410, body, "application/json")
+
+    await polled.poll(server)
+
+    assert [error.reason for error in polled.errors()["resource_quotas"]] == ["unavailable"]
+
+
+async def test_ranges_of_one_family_only(server: Apiserver, polled: Polled) -> None:
+    """Where the ranges of one family are known and those of the other are not, that one has usage and no limit."""
+    server.objects.pop("/apis/networking.k8s.io/v1/servicecidrs")
+    server.objects["/api/v1/services"][0]["spec"]["clusterIPs"] = ["10.96.0.1", "fd00::7"]
+
+    await polled.poll(server, service_cidrs=["10.96.0.0/24"])
+    found = polled.samples()
+
+    assert found["quota_limit", "service-cidr-addresses", "cidr=10.96.0.0/24"] == 254
+    assert found["quota_usage", "service-addresses", "family=IPv6"] == 1
+    assert ("quota_limit", "service-addresses", "family=IPv6") not in found
 
 
 async def test_one_bad_quantity(server: Apiserver, polled: Polled) -> None:

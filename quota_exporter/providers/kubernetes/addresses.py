@@ -100,8 +100,8 @@ def _readings(target: Target, cidrs: Sequence[Network], addresses: Collection[Ad
     for version in (4, 6):
         mine = [cidr for cidr in cidrs if cidr.version == version]
         given = sum(address.version == version for address in addresses)
-        if not cidrs and given:
-            # Nobody told the ranges, so there is usage without limit.
+        if not mine and given:
+            # Nobody told the ranges of this family, so there is usage without limit.
             yield Reading(target, replace(UNION, limit_source=""), USAGE, given, dimensions(family=f"IPv{version}"))
         if len(mine) > 1:
             # CIDRs may nest: an address counts once, and so does a range within another.
