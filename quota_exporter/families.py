@@ -53,6 +53,25 @@ INFO = Family(
     "Facts about a quota: its name in words, unit, kind, whether it can be raised, and who told its usage and limit.",
     ("account_name", "adjustable", "kind", "limit_source", "quota_code", "quota_name", "service_code", "unit", "usage_source"),
 )
+OMITTED_RESOURCES = Family(
+    "quota_omitted_resources",
+    "gauge",
+    "How many resources of a quota that is per resource are not shown, because others are closer to the limit.",
+    ("quota_code", "service_code"),
+)
+INCREASE_REQUEST = Family(
+    "quota_increase_request",
+    "gauge",
+    "The limit asked for by the newest request to raise it, with its status; vanishes 7 days after the request was closed.",
+    (*QUOTA_LABELS, "status"),
+)
+INCREASE_REQUEST_CREATED = Family(
+    "quota_increase_request_created_timestamp_seconds",
+    "gauge",
+    "When the newest request to raise the limit was made.",
+    QUOTA_LABELS,
+    "seconds",
+)
 API_REQUESTS = Family(
     "quota_api_requests_total",
     "counter",
@@ -65,7 +84,14 @@ API_THROTTLED = Family(
     "Provider API calls made by anyone in the account that the provider refused for being too many, as it reports them.",
     ("operation", "reason", "service_code"),
 )
-READ = (USAGE, LIMIT, CEILING, API_REQUESTS, API_THROTTLED)
+OMITTED_QUOTAS = Family(
+    "quota_exporter_omitted_quotas",
+    "gauge",
+    "Quotas that the provider lists and the configuration selects, but that are not exported, because there are too many.",
+    ("service_code",),
+)
+REQUESTS = (INCREASE_REQUEST, INCREASE_REQUEST_CREATED)
+READ = (USAGE, LIMIT, CEILING, OMITTED_RESOURCES, *REQUESTS, API_REQUESTS, API_THROTTLED, OMITTED_QUOTAS)
 """The families that sources read of a provider: what a `Reading` can measure."""
 
 POLL_SUCCESS = Family(
@@ -149,7 +175,10 @@ RELOAD_TIME = Family(
 OWN = (POLL_DURATION, SERIES, DROPPED, TARGETS, BUILD, RELOAD_SUCCESS, RELOAD_TIME)
 """The families that do not grow with the fleet; prometheus-client renders them."""
 
-SEGMENTED = (USAGE, LIMIT, CEILING, INFO, API_REQUESTS, API_THROTTLED, *JOBS, *CALLS)
+SEGMENTED = (
+    *(USAGE, LIMIT, CEILING, INFO, OMITTED_RESOURCES, *REQUESTS, API_REQUESTS, API_THROTTLED),
+    *(OMITTED_QUOTAS, *JOBS, *CALLS),
+)
 """The families that grow with the fleet, in the order of the exposition; rendered in segments at poll time."""
 
 FAMILIES = (*SEGMENTED, *OWN)

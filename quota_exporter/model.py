@@ -70,6 +70,25 @@ class Operation:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class IncreaseRequest:
+    """The newest request for a higher limit of a quota.
+
+    Attributes:
+        service_code: The provider's own code of the service.
+        quota_code: The provider's own stable id of the quota within the service.
+        status: `pending`, `approved`, `denied` or `closed`; empty where the reading is not about it.
+    """
+
+    service_code: str
+    quota_code: str
+    status: str = ""
+
+
+Subject = Quota | Operation | IncreaseRequest
+"""What a number may be about."""
+
+
 class Reading(NamedTuple):
     """One number that a provider told us, or its documentation, or the operator.
 
@@ -82,7 +101,7 @@ class Reading(NamedTuple):
     """
 
     target: Target
-    quota: Quota | Operation
+    quota: Subject
     measure: Family
     value: float
     resource: str = ""

@@ -127,9 +127,8 @@ class Plan:
         jobs = {discovery.id: discovery}
         for target in opened.targets:
             for source in opened.provider.sources:
-                settings = opened.entry.sources.get(source.name, SourceSettings())
-                if source.enabled if settings.enabled is None else settings.enabled:
-                    job = self._job(source, opened, target, settings)
+                if source.polls(opened.entry, target):
+                    job = self._job(source, opened, target)
                     jobs[job.id] = job
         return jobs | {job_id: job for job_id, job in opened.jobs.items() if job_id in jobs}
 
@@ -150,9 +149,9 @@ class Plan:
             self.on_change(self.jobs())
         return errors
 
-    def _job(self, source: Source[Any], opened: Opened, target: Target, settings: SourceSettings) -> Job:
+    def _job(self, source: Source[Any], opened: Opened, target: Target) -> Job:
         job_id = JobId(source.name, target)
-        every = settings.interval or source.every
+        every = opened.entry.sources.get(source.name, SourceSettings()).interval or source.every
         ask = partial(source.ask, opened.connection.api(target), target)
         max_age = max(self._config.max_age or 3 * every, OVERDUE * every)
         return Job(job_id, ask, partial(self._board.post, job_id), every, max_age)

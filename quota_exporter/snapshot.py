@@ -13,10 +13,10 @@ from weakref import WeakValueDictionary
 
 from quota_exporter.exposition import Fragments, fragments
 from quota_exporter.families import Family
-from quota_exporter.model import Operation, Quota, Reading, Target
+from quota_exporter.model import IncreaseRequest, Quota, Reading, Subject, Target
 
-Key = tuple[Quota | Operation, str]
-"""What a row is about: quota and resource."""
+Key = tuple[Subject, str]
+"""What a row is about, and the resource."""
 
 
 def labels(key: Key) -> tuple[tuple[str, str], ...]:
@@ -24,6 +24,9 @@ def labels(key: Key) -> tuple[tuple[str, str], ...]:
     subject, resource = key
     if isinstance(subject, Quota):
         return (("quota_code", subject.quota_code), ("resource", resource), ("service_code", subject.service_code))
+    if isinstance(subject, IncreaseRequest):
+        quota = (("quota_code", subject.quota_code), ("resource", resource), ("service_code", subject.service_code))
+        return (*quota, ("status", subject.status))
     return (("operation", subject.operation), ("reason", subject.reason), ("service_code", subject.service_code))
 
 

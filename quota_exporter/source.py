@@ -2,18 +2,31 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from quota_exporter.budget import Budget
 from quota_exporter.errors import ApiError
 from quota_exporter.model import Reading, Target
-from quota_exporter.settings import Entry
+from quota_exporter.settings import Entry, SourceSettings
 
 Answer = Iterable[Reading | ApiError]
 """What a source brings home; an error among the readings stands for the part that failed."""
 
 Api = TypeVar("Api")
+T = TypeVar("T")
 Settings = TypeVar("Settings", bound=Entry)
+
+
+class Effort(NamedTuple):
+    """What polling once takes.
+
+    Attributes:
+        calls: Calls to the provider on average, where every list fits on one page.
+        usd: What they are billed at, at most, at list price in US dollars.
+    """
+
+    calls: float = 1.0
+    usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,8 @@ class Source(Generic[Api]):
         exports: What it tells, in words.
         permissions: What it must be allowed, in the provider's words.
         enabled: Whether it is polled unless the config says otherwise.
+        applies: Whether an entry's target can be asked it at all.
+        effort: What one poll takes, with an entry's settings.
     """
 
     name: str
@@ -35,6 +50,13 @@ class Source(Generic[Api]):
     exports: str
     permissions: tuple[str, ...]
     enabled: bool = True
+    applies: Callable[[Any, Target], bool] = lambda entry, target: True
+    effort: Callable[[Any], Effort] = lambda entry: Effort()
+
+    def polls(self, entry: Entry, target: Target) -> bool:
+        """Whether an entry's target is asked it."""
+        wanted = entry.sources.get(self.name, SourceSettings()).enabled
+        return (self.enabled if wanted is None else wanted) and self.applies(entry, target)
 
 
 def whole(readings: Iterable[Reading]) -> list[Reading | ApiError]:
@@ -43,6 +65,14 @@ def whole(readings: Iterable[Reading]) -> list[Reading | ApiError]:
         return list(readings)
     except ApiError as error:
         return [error]
+
+
+async def outcome(asked: Awaitable[T]) -> T | ApiError:
+    """What was asked, or why it was not answered, so that others asked beside it are not lost."""
+    try:
+        return await asked
+    except ApiError as error:
+        return error
 
 
 class Connection(Protocol):

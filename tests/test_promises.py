@@ -24,7 +24,7 @@ PACKAGE = ROOT / "quota_exporter"
 FILES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 
 FLOORS = (
-    ("model", "families", "source", "settings", "budget", "errors", "crc", "yaml_file"),
+    ("model", "families", "source", "settings", "budget", "errors", "crc", "yaml_file", "proxies", "shared"),
     ("providers",),
     ("config", "exposition", "snapshot", "tally", "account", "rendering", "board", "own", "overview"),
     ("web", "poller", "plan"),

@@ -14,8 +14,8 @@ from quota_exporter.demo.tls import Authority
 from quota_exporter.errors import ConfigError, Unreachable
 from quota_exporter.providers.kubernetes import KUBERNETES, connect
 from quota_exporter.providers.kubernetes.discovery import ClusterConnection
-from quota_exporter.providers.kubernetes.proxies import environment_proxy
 from quota_exporter.providers.kubernetes.settings import Cluster
+from quota_exporter.proxies import environment_proxy
 from tests.clusters import Mirror, base64, uid, written
 
 

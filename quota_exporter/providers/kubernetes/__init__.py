@@ -25,7 +25,7 @@ def connect(cluster: Cluster, budget: Budget) -> Connection:
     from quota_exporter.providers.kubernetes.auth import in_cluster
     from quota_exporter.providers.kubernetes.discovery import ClusterConnection
     from quota_exporter.providers.kubernetes.kubeconfig import Kubeconfig
-    from quota_exporter.providers.kubernetes.proxies import environment_proxy, proxy_url
+    from quota_exporter.proxies import environment_proxy, proxy_url
 
     path = cluster.kubeconfig
     credentials = in_cluster(os.environ) if path is None else Kubeconfig(path).credentials(cluster.context)

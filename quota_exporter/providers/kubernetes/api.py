@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -19,9 +19,10 @@ from quota_exporter.errors import ApiError, Malformed, TimedOut
 from quota_exporter.model import Target
 from quota_exporter.providers.kubernetes.answers import Expired, Json, NotAccepted, expect, failure, no_answer
 from quota_exporter.providers.kubernetes.auth import Credentials
-from quota_exporter.providers.kubernetes.proxies import environment_proxy
 from quota_exporter.providers.kubernetes.settings import Cluster
 from quota_exporter.providers.kubernetes.text import Filter, Page
+from quota_exporter.proxies import environment_proxy
+from quota_exporter.shared import Shared
 
 T = TypeVar("T")
 
@@ -92,7 +93,10 @@ class KubernetesApi:
     target: Target
     budget: Budget
     clock: Callable[[], float] = time.time
-    _cache: dict[Callable[..., Awaitable[Any]], tuple[float, "asyncio.Task[Any]"]] = field(default_factory=dict)
+    _shared: Shared = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._shared = Shared(self.budget.clock)
 
     async def get(self, path: str, permission: str) -> Json:
         """One object.
@@ -153,21 +157,11 @@ class KubernetesApi:
 
     async def cached(self, question: Callable[["KubernetesApi"], Awaitable[T]], every: float) -> T:
         """What several sources need, asked once in so many seconds."""
-        now = self.budget.clock()
-        asked, task = self._cache.get(question, (now, None))
-        if task is None or now - asked >= every or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = asyncio.ensure_future(question(self))
-            # Those who asked may all be gone when it fails.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._cache[question] = (now, task)
-        return await asyncio.shield(task)
+        return await self._shared.cached(question, partial(question, self), every)
 
     async def close(self) -> None:
         """Ends what is being asked for several at once."""
-        tasks = [task for _, task in self._cache.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._shared.close()
 
     async def _replicas(self) -> list[tuple[str, str]]:
         """URL and name of each server to read."""

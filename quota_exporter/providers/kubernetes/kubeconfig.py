@@ -17,7 +17,7 @@ from quota_exporter.errors import ConfigError
 from quota_exporter.providers.kubernetes import auth
 from quota_exporter.providers.kubernetes.auth import Credentials, Identity, Login, TokenFile, Written
 from quota_exporter.providers.kubernetes.exec_plugin import ExecPlugin
-from quota_exporter.providers.kubernetes.proxies import proxy_url
+from quota_exporter.proxies import proxy_url
 
 API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 EXTENSION = "client.authentication.k8s.io/exec"

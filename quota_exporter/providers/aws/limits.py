@@ -1,0 +1,196 @@
+"""Limits as Service Quotas tells them: applied ones, and defaults where none is applied.
+
+https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ServiceQuota.html
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from sys import intern
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from quota_exporter.errors import ApiError, Denied, Disabled, Malformed, Throttled, Unavailable
+from quota_exporter.model import Adjustable, TellsLimit
+from quota_exporter.providers.aws.answers import Missing, Repeated
+from quota_exporter.providers.aws.api import AwsApi
+
+APPLIED = "service-quotas.ListServiceQuotas"
+DEFAULT = "service-quotas.ListAWSDefaultServiceQuotas"
+
+EVERY = 3600.0
+"""Seconds for which applied limits are as good as new: they change when somebody asks for it."""
+
+DEFAULTS_EVERY = 86_400.0
+
+SECONDS = {
+    "MICROSECOND": 1e-6,
+    "MILLISECOND": 1e-3,
+    "SECOND": 1.0,
+    "MINUTE": 60.0,
+    "HOUR": 3600.0,
+    "DAY": 86_400.0,
+    "WEEK": 604_800.0,
+}
+SHORT = {"MICROSECOND": "us", "MILLISECOND": "ms", "SECOND": "s", "MINUTE": "min", "HOUR": "h", "DAY": "d", "WEEK": "week"}
+
+NONE: Mapping[str, float] = MappingProxyType({})
+
+REASONS: dict[str, type[ApiError]] = {
+    "DEPENDENCY_ACCESS_DENIED_ERROR": Denied,
+    "DEPENDENCY_THROTTLING_ERROR": Throttled,
+    "DEPENDENCY_SERVICE_ERROR": Unavailable,
+    "SERVICE_QUOTA_NOT_AVAILABLE_ERROR": Disabled,
+}
+"""Why Service Quotas could not say the value of a quota that it lists."""
+
+
+class Period(NamedTuple):
+    """Of a rate: `seconds` long, and how it is written behind `requests/`."""
+
+    seconds: float
+    text: str
+
+
+class UsageMetric(NamedTuple):
+    """The metric of CloudWatch that has the usage."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Limit:
+    """A quota of Service Quotas, in an account and a region.
+
+    Attributes:
+        name: In words.
+        value: The limit for the account, and for each resource that has none of its own; None where it is not told.
+        source: `provider` for an applied value, `documented` where only the default is told.
+        resources: Limits of single resources, by their bare ids.
+        error: Why the value is not told; None where nothing failed.
+    """
+
+    name: str
+    adjustable: Adjustable
+    value: float | None = None
+    source: TellsLimit = ""
+    period: Period | None = None
+    metric: UsageMetric | None = None
+    resources: Mapping[str, float] = field(default_factory=lambda: NONE)
+    error: ApiError | None = None
+
+
+Limits = dict[str, Limit]
+"""The quotas of a service, by code."""
+
+
+async def limits(api: AwsApi, service: str) -> Limits:
+    """The quotas of a service that are in the catalogue, all where the rest is wanted too; none where the region has none.
+
+    Raises:
+        ApiError: A list could not be read.
+    """
+    return await api.cached(("limits", service), partial(_merged, api, service), EVERY)
+
+
+async def _merged(api: AwsApi, service: str) -> Limits:
+    """What is applied, and defaults of what Service Quotas cannot tell the applied value of."""
+    found = dict(await api.cached(("defaults", service), partial(_defaults, api, service), DEFAULTS_EVERY))
+    applied: Limits = {}
+    async for quota in _listed(api, APPLIED, service, QuotaAppliedAtLevel="ALL"):
+        code = quota["QuotaCode"]
+        limit = applied[code] = applied.get(code) or _facts(quota)
+        _apply(limit, quota)
+    return found | applied
+
+
+async def _defaults(api: AwsApi, service: str) -> Limits:
+    found: Limits = {}
+    async for quota in _listed(api, DEFAULT, service):
+        limit = found[quota["QuotaCode"]] = _facts(quota)
+        limit.value, limit.source = _value(quota), "documented"
+    return found
+
+
+async def _listed(api: AwsApi, call: str, service: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
+    """Each quota that is wanted, once.
+
+    The lists of some services never end: they repeat their last page or its token. What is on the pages before is whole.
+    """
+    seen: set[tuple[str, str]] = set()
+    wanted = api.account.known(service)
+    try:
+        async for page in api.pages(call, ServiceCode=service, MaxResults=100, **params):
+            fresh = [quota for quota in page["Quotas"] if (quota["QuotaCode"], _context(quota)) not in seen]
+            seen.update((quota["QuotaCode"], _context(quota)) for quota in fresh)
+            for quota in fresh:
+                if wanted is None or quota["QuotaCode"] in wanted:
+                    yield quota
+            if page["Quotas"] and not fresh:
+                return
+    except Repeated:
+        return
+    except Missing:
+        # A service that this region does not have.
+        return
+
+
+def _context(quota: dict[str, Any]) -> str:
+    """ARN of the resource that a limit is for; empty where it is for the account, or for every resource."""
+    context = quota.get("QuotaContext") or {}
+    told = str(context.get("ContextId") or "")
+    return "" if context.get("ContextScope") != "RESOURCE" or told == "*" else told
+
+
+def _facts(quota: dict[str, Any]) -> Limit:
+    told = quota.get("Adjustable")
+    adjustable: Adjustable = "unknown" if told is None else "true" if told else "false"
+    # Of thousands of targets, most have the same.
+    return Limit(intern(str(quota.get("QuotaName") or "")), adjustable, period=_period(quota), metric=_metric(quota))
+
+
+def _apply(limit: Limit, quota: dict[str, Any]) -> None:
+    if reason := quota.get("ErrorReason"):
+        code = str(reason.get("ErrorCode") or "")
+        text = f"{quota['QuotaCode']} ({limit.name}): {code}: {reason.get('ErrorMessage') or ''}"
+        limit.error = REASONS.get(code, Malformed)(text, operation=APPLIED)
+    elif (value := _value(quota)) is None:
+        return
+    elif context := _context(quota):
+        limit.resources = {**limit.resources, bare(context): value}
+    else:
+        limit.value, limit.source = value, "provider"
+
+
+def bare(arn: str) -> str:
+    """The id at the end of an ARN."""
+    return arn.rpartition(":")[2].rpartition("/")[2]
+
+
+def _value(quota: dict[str, Any]) -> float | None:
+    value = quota.get("Value")
+    return None if value is None else float(value)
+
+
+def _period(quota: dict[str, Any]) -> Period | None:
+    told = quota.get("Period") or {}
+    return _period_of(told.get("PeriodValue"), told.get("PeriodUnit"))
+
+
+@lru_cache
+def _period_of(count: int | None, unit: str | None) -> Period | None:
+    if not count or unit not in SECONDS:
+        return None
+    return Period(count * SECONDS[unit], SHORT[unit] if count == 1 else f"{count:g} {SHORT[unit]}")
+
+
+def _metric(quota: dict[str, Any]) -> UsageMetric | None:
+    told = quota.get("UsageMetric") or {}
+    if not (told.get("MetricNamespace") and told.get("MetricName")):
+        return None
+    return _metric_of(told["MetricNamespace"], told["MetricName"], tuple(sorted((told.get("MetricDimensions") or {}).items())))
+
+
+_metric_of = lru_cache(maxsize=10_000)(UsageMetric)
