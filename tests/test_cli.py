@@ -266,7 +266,7 @@ def test_sources(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code = main(words)
 
     blocks = re.split(r"(?m)^(?=\S)", capsys.readouterr().out)[1:]
-    sources = {f"{p.name} {source.name}": source for p in PROVIDERS for source in p.sources if p.name in (*words[1:], *[p.name])}
+    sources = {f"{p.name} {source.name}": source for p in PROVIDERS for source in p.sources if p.name in words[1:] or not words[1:]}
     assert code == 0
     assert [block.partition("\n")[0] for block in blocks] == list(sources)
     for block, source in zip(blocks, sources.values(), strict=True):

@@ -53,6 +53,8 @@ class AwsApi:
         account: What the config says.
         target: Whose budget the calls are of.
         region: Whose endpoints are called; for the target `global` the partition's region for global services.
+        shown: Which resources are shown.
+        kept: What sources remember from one poll to the next, by a name of theirs.
         now: Seconds since 1970.
     """
 
@@ -65,6 +67,7 @@ class AwsApi:
     budget: Budget
     now: Callable[[], float] = time.time
     shown: Shown = field(init=False)
+    kept: dict[str, Any] = field(default_factory=dict)
     _shared: Shared = field(init=False)
 
     def __post_init__(self) -> None:

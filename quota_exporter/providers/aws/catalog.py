@@ -98,7 +98,11 @@ class Metric(Section):
     metric: str = Field(description="Such as ConcurrentExecutions.")
     statistic: Literal["Maximum", "Sum"] = Field("Maximum", description="Maximum for what exists, Sum for what happens.")
     dimensions: dict[str, str] = Field(default_factory=dict, description="All dimensions of the metric.")
-    calls: tuple[str, ...] = ("cloudwatch.GetMetricData",)
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The call that reads it."""
+        return ("cloudwatch.GetMetricData", "cloudwatch.ListMetrics")
 
 
 FunctionName = Literal[
@@ -196,8 +200,8 @@ class RowSource(Section):
 class Catalog(Section):
     """All rows, and the sources that poll them."""
 
-    sources: dict[str, RowSource] = Field(default_factory=dict)
-    quotas: tuple[Row, ...]
+    sources: dict[str, RowSource] = Field(default_factory=dict, description="Sources that are not simply a service.")
+    quotas: tuple[Row, ...] = Field(description="The rows.")
 
     def by_source(self) -> Iterator[tuple[str, RowSource, tuple[Row, ...]]]:
         """Every source, with its rows."""

@@ -70,6 +70,7 @@ class Limit:
         source: `provider` for an applied value, `documented` where only the default is told.
         resources: Limits of single resources, by their bare ids.
         error: Why the value is not told; None where nothing failed.
+        is_global: Whether it is the same in all regions, and told in one.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Limit:
     metric: UsageMetric | None = None
     resources: Mapping[str, float] = field(default_factory=lambda: NONE)
     error: ApiError | None = None
+    is_global: bool = False
 
 
 Limits = dict[str, Limit]
@@ -148,7 +150,8 @@ def _facts(quota: dict[str, Any]) -> Limit:
     told = quota.get("Adjustable")
     adjustable: Adjustable = "unknown" if told is None else "true" if told else "false"
     # Of thousands of targets, most have the same.
-    return Limit(intern(str(quota.get("QuotaName") or "")), adjustable, period=_period(quota), metric=_metric(quota))
+    name, is_global = intern(str(quota.get("QuotaName") or "")), bool(quota.get("GlobalQuota"))
+    return Limit(name, adjustable, period=_period(quota), metric=_metric(quota), is_global=is_global)
 
 
 def _apply(limit: Limit, quota: dict[str, Any]) -> None:
