@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import tempfile
 from contextlib import suppress
@@ -17,7 +18,8 @@ SUMMARY = "Run the exporter against embedded clouds on this machine, to see what
 LISTEN = "127.0.0.1:10042"
 
 WHERE = """
-The demo is running. It polls an embedded Kubernetes cluster whose numbers move, over TLS, as it would a real one.
+The demo is running. It polls an embedded Kubernetes cluster whose numbers move, over TLS, and an embedded AWS organization of
+three accounts in two regions, as it would real ones.
 
   {url}{path:<20} what Prometheus scrapes
   {url}{targets:<20} what is polled, and what failed
@@ -43,6 +45,8 @@ def run(flags: argparse.Namespace) -> int:
 async def _demo(flags: argparse.Namespace) -> None:
     try:
         from quota_exporter.demo.apiserver import Apiserver
+        from quota_exporter.demo.aws import fleet
+        from quota_exporter.demo.aws.server import Aws
         from quota_exporter.demo.moving import MovingPage
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed; the demo needs: pip install 'quota-exporter[demo]'") from None
@@ -55,16 +59,19 @@ async def _demo(flags: argparse.Namespace) -> None:
     if (task := asyncio.current_task()) is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="quota-exporter-demo-") as folder:
-        async with Apiserver(MovingPage()) as server:
+        async with Apiserver(MovingPage()) as server, Aws() as aws:
+            await asyncio.to_thread(fleet.seed, aws)
+            os.environ.update(fleet.profile(aws, Path(folder)))
             config = Path(folder) / "config.yaml"
-            config.write_text(yaml.safe_dump(configuration(server.kubeconfig(Path(folder)))))
+            clouds = {"aws": [fleet.entry()], "kubernetes": [cluster(server.kubeconfig(Path(folder)))]}
+            config.write_text(yaml.safe_dump(clouds))
             listen = flags.listen or [LISTEN]
             await serve(config, listen, flags.telemetry_path, told, flags.web_config_file)
 
 
-def configuration(kubeconfig: Path) -> dict[str, object]:
-    """A configuration for the embedded clouds, polled often, so that something moves."""
-    cluster = {
+def cluster(kubeconfig: Path) -> dict[str, object]:
+    """The entry of the embedded cluster, polled often, so that something moves."""
+    return {
         "name": "demo",
         "kubeconfig": str(kubeconfig),
         "etcd_quota": "2GiB",
@@ -72,4 +79,3 @@ def configuration(kubeconfig: Path) -> dict[str, object]:
         "node_port_range": "30000-30063",
         "sources": {"apiserver": {"interval": "5s"}, "pods": {"interval": "30s"}, "resource_quotas": {"interval": "15s"}},
     }
-    return {"kubernetes": [cluster]}

@@ -64,6 +64,6 @@ def set_up(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if form == "json" else Text(colourful(sys.stderr)))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Both only repeat what the poller and the page tell better.
-    for chatty in ("aiohttp.access", "asyncio"):
+    # They only repeat what the poller and the page tell better; and botocore would log what it signs.
+    for chatty in ("aiohttp.access", "asyncio", "boto3", "botocore", "moto", "urllib3", "werkzeug"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from quota_exporter.cli.demo import configuration
+from quota_exporter.cli.demo import cluster as demo_cluster
 from quota_exporter.demo.apiserver import Apiserver
 from quota_exporter.providers import PROVIDERS
 from tests.e2e.pages import Page, get
@@ -87,9 +87,8 @@ def standing(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     folder = tmp_path_factory.mktemp("standing")
     cluster = Apiserver()
     run(cluster.start())
-    config: Any = configuration(cluster.kubeconfig(folder))
-    config["kubernetes"][0]["sources"] = {name: {"interval": "1h"} for name in SOURCES}
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    entry = demo_cluster(cluster.kubeconfig(folder)) | {"sources": {name: {"interval": "1h"} for name in SOURCES}}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"kubernetes": [entry]}))
     command = (*EXPORTER, "serve", f"--config.file={folder / 'config.yaml'}", LOOPBACK)
     with Program(folder / "output", *command) as program:
         site = serve_site(program)
@@ -104,12 +103,14 @@ def standing(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 
 
 def _complete(site: Site) -> bool:
-    """Whether everything was polled with success, and rendered."""
-    before = site.page().values("quota_exporter_api_calls_total")
+    """Whether everything of the cluster was polled with success, and rendered."""
+    before = site.page().values("quota_exporter_api_calls_total", provider="kubernetes")
     time.sleep(0.2)
     page = site.page()
-    succeeded = page.values("quota_exporter_poll_success")
-    return succeeded == [1.0] * (len(SOURCES) + 1) and before == page.values("quota_exporter_api_calls_total")
+    succeeded = page.values("quota_exporter_poll_success", provider="kubernetes")
+    return succeeded == [1.0] * (len(SOURCES) + 1) and before == page.values(
+        "quota_exporter_api_calls_total", provider="kubernetes"
+    )
 
 
 @pytest.fixture(scope="session")

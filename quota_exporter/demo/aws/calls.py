@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from botocore.exceptions import UnknownServiceError  # type: ignore[import-untyped]
+from botocore.exceptions import UnknownServiceError
 from moto.core.model import OperationModel
 from moto.core.request import Request
 from moto.core.routing import get_service_router
@@ -80,8 +80,8 @@ class Asked:
 
     Attributes:
         call: What is recorded.
-        protocol: Of the request and so of the answer, as botocore's models call it: `ec2`, `query`, `json`, `rest-json`, `rest-xml`,
-            `smithy-rpc-v2-cbor`.
+        protocol: Of the request and so of the answer, as botocore calls it: `ec2`, `query`, `json`, `rest-json`, `rest-xml`
+            or `smithy-rpc-v2-cbor`.
         model: The operation's model; None where botocore knows no such operation.
         request: The HTTP request, its body read already.
         path_params: What a REST path says.

@@ -157,11 +157,7 @@ class Expired(Rule):
 
     def answer(self, asked: Asked, normal: Normal, stopped: threading.Event) -> Response:
         """The service's own word for it."""
-        if asked.protocol == "ec2":
-            return refused(asked, Failure("RequestExpired", "Request has expired.", 400))
-        code = "ExpiredToken" if asked.protocol in ("query", "rest-xml") else "ExpiredTokenException"
-        status = 400 if asked.protocol == "json" or asked.call.service == "s3" else 403
-        return refused(asked, Failure(code, "The security token included in the request is expired", status))
+        return refused(asked, expiry(asked))
 
 
 @dataclass
@@ -200,6 +196,15 @@ def denial(asked: Asked, resource: str = "*") -> Failure:
     if asked.protocol in ("query", "rest-xml"):
         return Failure("AccessDenied", message, 403)
     return Failure("AccessDeniedException", message, 403 if asked.protocol == "rest-json" else 400)
+
+
+def expiry(asked: Asked) -> Failure:
+    """What a service says to somebody whose credentials have expired."""
+    if asked.protocol == "ec2":
+        return Failure("RequestExpired", "Request has expired.", 400)
+    code = "ExpiredToken" if asked.protocol in ("query", "rest-xml") else "ExpiredTokenException"
+    status = 400 if asked.protocol == "json" or asked.call.service == "s3" else 403
+    return Failure(code, "The security token included in the request is expired", status)
 
 
 def throttle(asked: Asked) -> Failure:

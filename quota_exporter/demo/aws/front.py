@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.awsrequest import (  # type: ignore[import-untyped]
+from botocore.awsrequest import (
     HeadersDict,
     create_request_object,
     prepare_request_dict,
 )
-from botocore.parsers import create_parser  # type: ignore[import-untyped]
-from botocore.serialize import create_serializer  # type: ignore[import-untyped]
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 from flask import Flask
 from moto.core.request import Request
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -21,18 +21,16 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from werkzeug.wrappers import Response
 
 from quota_exporter.demo.aws.calls import Asked, Call, Json, identify
+from quota_exporter.demo.aws.corrections import Correction
 from quota_exporter.demo.aws.faults import Rule
 from quota_exporter.demo.aws.paging import Pages, Paginator, paginator
-from quota_exporter.demo.aws.wire import CBOR, Failure, plain, read_params, refused, written
+from quota_exporter.demo.aws.wire import Failure, plain, read_params, refused, written
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-Operation = Callable[[Asked], Json]
-"""Answers a call as boto3 gives it back, all pages at once; raises Failure."""
-
-Narrowing = Callable[[Asked, Json], Json]
-"""Corrects what moto answers."""
+Operation = Callable[[Asked], Json | None]
+"""Answers a call as boto3 gives it back, all pages at once; None leaves it to moto. Raises Failure."""
 
 SEED = "X-Demo-Seed"
 """Header of calls that seed: they are neither recorded nor befallen by faults."""
@@ -47,6 +45,7 @@ class Front:
         pages: How answers are cut.
         operations: What is answered here, by client and operation.
         corrections: What is changed in moto's answers, by client and operation.
+        added: Further rows of lists, by account, Region, client and operation: the list's name and its rows.
         checks: Run before a call is answered; they raise Failure.
         unanswered: Calls that neither moto nor we can answer: a gap to be filled.
         stopped: Set when the server stops.
@@ -57,7 +56,8 @@ class Front:
         self.faults: list[Rule] = []
         self.pages = Pages()
         self.operations: dict[tuple[str, str], Operation] = {}
-        self.corrections: dict[tuple[str, str], Narrowing] = {}
+        self.corrections: dict[tuple[str, str], Correction] = {}
+        self.added: dict[tuple[str, str, str, str], tuple[str, list[Json]]] = {}
         self.checks: list[Callable[[Asked], None]] = []
         self.unanswered: list[Call] = []
         self.stopped = threading.Event()
@@ -91,18 +91,31 @@ class Front:
         pages = paginator(asked)
         if pages is not None and (page := self.pages.further(asked, pages)) is not None:
             return written(asked, page)
-        if key in self.operations:
-            result = self.operations[key](asked)
-        elif pages is None and key not in self.corrections and asked.protocol != CBOR and asked.call.service != "cloudwatch":
-            return self._checked(asked, self._hand_on(asked.request))
-        else:
-            found = self._ask(asked, pages)
+        result = self.operations[key](asked) if key in self.operations else None
+        if result is None:
+            found = self._of_moto(asked, pages)
             if isinstance(found, Response):
                 return found
-            result = found
+            result = self._corrected(asked, found)
+        return written(asked, result if pages is None else self.pages.first(asked, pages, result))
+
+    def _of_moto(self, asked: Asked, pages: Paginator | None) -> Json | Response:
+        """The answer of moto: as it is where nothing is to be done with it."""
+        key = (asked.call.service, asked.call.operation)
+        touched = pages is not None or key in self.corrections or _place(asked) in self.added
+        # CloudWatch's newer protocols are not moto's.
+        if asked.model is None or not (touched or asked.call.service == "cloudwatch"):
+            return self._checked(asked, self._hand_on(asked.request))
+        return self._ask(asked, pages)
+
+    def _corrected(self, asked: Asked, result: Json) -> Json:
+        key = (asked.call.service, asked.call.operation)
         if key in self.corrections:
             result = self.corrections[key](asked, result)
-        return written(asked, result if pages is None else self.pages.first(asked, pages, result))
+        if _place(asked) in self.added:
+            name, rows = self.added[_place(asked)]
+            result = result | {name: [*(result.get(name) or []), *rows]}
+        return result
 
     def _ask(self, asked: Asked, pages: Paginator | None) -> Json | Response:
         """The whole answer of moto, all its pages joined; or its error as it is."""
@@ -140,6 +153,10 @@ class Front:
             code = "InvalidAction" if asked.protocol in ("ec2", "query") else "UnknownOperationException"
             raise Failure(code, f"The demo cannot answer {asked.call.action}.", 400)
         return response
+
+
+def _place(asked: Asked) -> tuple[str, str, str, str]:
+    return asked.call.account, asked.call.region, asked.call.service, asked.call.operation
 
 
 def _backend(service: Any) -> Flask:
@@ -181,7 +198,7 @@ def _request_for(asked: Asked, params: Json) -> Request:
     path, _, query = prepared.url.removeprefix(asked.request.host_url.rstrip("/")).partition("?")
     body = prepared.body if isinstance(prepared.body, bytes) else (prepared.body or "").encode()
     environ = EnvironBuilder(
-        path, asked.request.host_url, query_string=query, method=prepared.method, headers=headers, data=body
+        path, asked.request.host_url, query_string=query, method=prepared.method, headers=list(headers.items()), data=body
     ).get_environ()
     return Request(environ)
 

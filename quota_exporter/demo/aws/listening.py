@@ -23,7 +23,7 @@ class Handler(MotoRequestHandler):
     wbufsize = -1
 
     def run_wsgi(self) -> None:
-        """Answers a request and leaves the connection open: the front reads every request to its end, so the next one can follow."""
+        """Answers a request and leaves the connection open; the front has read the request to its end."""
         body, status, headers = run_wsgi_app(self.server.app, self.make_environ(), buffered=True)
         whole = b"".join(body)
         code, _, reason = status.partition(" ")

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import UnknownServiceError  # type: ignore[import-untyped]
+from botocore.exceptions import UnknownServiceError
 from moto.core.utils import get_pagination_model
 
 from quota_exporter.demo.aws.calls import Asked, Json
@@ -116,9 +116,9 @@ class Pages:
 
     def _size_for(self, asked: Asked, pages: Paginator, whole: int) -> int:
         """How many items are on the page. Failure where more are asked for than the operation's model allows."""
-        assert asked.model is not None
         wanted = asked.params.get(pages.limit)
-        shape = asked.model.input_shape.members.get(pages.limit) if asked.model.input_shape is not None else None
+        takes = asked.model.input_shape if asked.model is not None else None
+        shape = takes.members.get(pages.limit) if takes is not None else None
         most = shape.metadata.get("max") if shape is not None else None
         if wanted is not None and most is not None and int(wanted) > most:
             code = "InvalidParameterValue" if asked.protocol in ("ec2", "query") else "ValidationException"

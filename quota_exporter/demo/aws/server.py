@@ -2,22 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, Self
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
+import boto3
+from botocore.config import Config
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.organizations.models import organizations_backends
 from moto.sts.models import sts_backends
 
-from quota_exporter.demo.aws.calls import Call
+from quota_exporter.demo.aws.account_limits import AccountLimits, held
+from quota_exporter.demo.aws.calls import Call, Json
 from quota_exporter.demo.aws.cloudwatch import Metrics
+from quota_exporter.demo.aws.corrections import CORRECTIONS
+from quota_exporter.demo.aws.eks import Eks
 from quota_exporter.demo.aws.faults import Rule
 from quota_exporter.demo.aws.front import SEED, Front
 from quota_exporter.demo.aws.listening import Server
+from quota_exporter.demo.aws.organization import Member, Organization, found_organization, operations
 from quota_exporter.demo.aws.service_quotas import Quotas
+from quota_exporter.demo.aws.signatures import Signatures
 
 ACCOUNT = "123456789012"
 """The account that the credentials of `environment` belong to."""
@@ -47,6 +53,7 @@ class Aws:
         now: Seconds since 1970, for metrics and reports; may be replaced.
         quotas: Service Quotas: quotas, requests, reports.
         metrics: What CloudWatch knows.
+        limits: Maxima that services tell themselves.
     """
 
     def __init__(self, now: Callable[[], float] = time.time):
@@ -55,10 +62,19 @@ class Aws:
         self.front = Front()
         self.quotas = Quotas(self._clock)
         self.metrics = Metrics(self._clock, self.front.pages)
+        self.limits = AccountLimits()
         self.set_quota = self.quotas.set
+        self.add_request = self.quotas.request
         self.put_metric = self.metrics.put
-        for part in (self.quotas, self.metrics):
-            self.front.operations |= part.operations()
+        self.set_limit = self.limits.set
+        eks = Eks(self._clock)
+        self.front.operations |= self.quotas.operations() | self.metrics.operations() | self.limits.operations()
+        self.front.operations |= eks.operations() | operations()
+        self.front.corrections |= CORRECTIONS | {
+            ("eks", "ListClusters"): eks.clusters,
+            ("iam", "GetAccountSummary"): self.limits.summary,
+        }
+        self.front.checks.append(Signatures(self._clock, {KEY: SECRET}).check)
         self._server: Server | None = None
 
     def _clock(self) -> float:
@@ -141,10 +157,45 @@ class Aws:
         client.meta.events.register("before-send", _mark)
         return client
 
+    def organization(
+        self, accounts: Mapping[str, Member | str], *, external_id: str = "", manager: str = ACCOUNT
+    ) -> Organization:
+        """Makes an organization.
+
+        Args:
+            accounts: Its accounts by name: what there is to say of them, or only their numbers (made up where empty).
+            external_id: What their roles want to be told by who assumes them; empty: nothing.
+            manager: The managing account.
+        """
+        members = {name: Member(one) if isinstance(one, str) else one for name, one in accounts.items()}
+        return found_organization(self, manager, members, external_id)
+
+    def held(self, service: str, region: str, account: str = ACCOUNT) -> Any:
+        """What moto holds of a service (client's name) in an account and Region, to be read and changed in the process."""
+        return held(account, region, service)
+
+    def add_rows(self, account: str, region: str, operation: str, member: str, rows: list[Json]) -> None:
+        """Lets a list have further rows, for what moto cannot be brought to: what other accounts share, states in between.
+
+        Args:
+            account: Who sees them.
+            region: Where.
+            operation: `ec2.DescribeSubnets`.
+            member: The answer's list: `Subnets`.
+            rows: As boto3 gives them.
+        """
+        service, _, name = operation.partition(".")
+        self.front.added[account, region, service, name] = member, rows
+
     @property
     def calls(self) -> list[Call]:
         """Every call so far."""
         return self.front.calls
+
+    @property
+    def requests(self) -> list[tuple[str, str, Json]]:
+        """Requests for increases: account, Region, `RequestedServiceQuotaChange`."""
+        return self.quotas.requests
 
     @property
     def unanswered(self) -> list[Call]:
@@ -184,3 +235,4 @@ def _forget() -> None:
     """Puts moto into the state of a new process."""
     BackendDict.reset()
     reset_model_data()
+    organizations_backends.master_accounts.clear()

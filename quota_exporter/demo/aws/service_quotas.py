@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Required, TypedDict, Unpack
 
 from quota_exporter.demo.aws.calls import Asked, Json
 from quota_exporter.demo.aws.utilization import Reports
@@ -15,9 +16,43 @@ OPEN = ("PENDING", "CASE_OPENED")
 """States of requests on which nobody has decided."""
 
 
+class Facts(TypedDict, total=False):
+    """What is set of a quota.
+
+    Attributes:
+        value: The applied value.
+        default: AWS's own; the applied one where it is not given.
+        adjustable: Whether it can be raised; it can unless it is said.
+        usage_metric: `UsageMetric`: MetricNamespace, MetricName, MetricDimensions, MetricStatisticRecommendation.
+        period: PeriodValue and PeriodUnit of a rate.
+        error_reason: An ErrorCode; then there is no applied value.
+        context: `QuotaContext` of a quota of a resource.
+        unit: Free text.
+        global_quota: Whether it counts for all Regions together.
+        only_default: Whether only the list of defaults has it.
+    """
+
+    value: Required[float]
+    default: float | None
+    adjustable: bool
+    usage_metric: Json | None
+    period: tuple[int, str] | None
+    error_reason: str | None
+    context: Json | None
+    unit: str
+    global_quota: bool
+    only_default: bool
+
+
 @dataclass(frozen=True)
 class Held:
-    """A quota that was set, for the accounts and Regions that its patterns (`*` or one) name."""
+    """A quota that was set, for the accounts and Regions that its patterns (`*` or one) name.
+
+    Attributes:
+        applied: As `ServiceQuota`, but for its ARN.
+        default: AWS's own value.
+        only_default: Whether only the list of defaults has it.
+    """
 
     account: str
     region: str
@@ -53,25 +88,7 @@ class Quotas:
         self._clock = clock
         self._held: dict[str, dict[tuple[str, ...], Held]] = {}
 
-    def set(
-        self,
-        account: str,
-        region: str,
-        service: str,
-        code: str,
-        name: str,
-        *,
-        value: float,
-        default: float | None = None,
-        adjustable: bool = True,
-        usage_metric: Json | None = None,
-        period: tuple[int, str] | None = None,
-        error_reason: str | None = None,
-        context: Json | None = None,
-        unit: str = "None",
-        global_quota: bool = False,
-        only_default: bool = False,
-    ) -> None:
+    def set(self, account: str, region: str, service: str, code: str, name: str, **facts: Unpack[Facts]) -> None:
         """Sets a quota, in the place of the one that was set for the same.
 
         Args:
@@ -80,41 +97,23 @@ class Quotas:
             service: Code of the service.
             code: Code of the quota: `L-F678F1CE`.
             name: Its name.
-            value: The applied value.
-            default: AWS's own; the applied one where None.
-            adjustable: Whether it can be raised.
-            usage_metric: `UsageMetric`: MetricNamespace, MetricName, MetricDimensions, MetricStatisticRecommendation.
-            period: PeriodValue and PeriodUnit of a rate.
-            error_reason: An ErrorCode; then there is no applied value.
-            context: `QuotaContext` of a quota of a resource.
-            unit: Free text.
-            global_quota: Whether it counts for all Regions together.
-            only_default: Whether only the list of defaults has it.
+            facts: All else; a value there must be.
         """
-        where = f"{'us-east-1' if region == '*' else region}:{'123456789012' if account == '*' else account}"
-        applied: Json = {
+        named: Json = {
             "ServiceCode": service,
             "ServiceName": self.names.get(service, service),
-            "QuotaArn": f"arn:aws:servicequotas:{where}:{service}/{code}",
             "QuotaCode": code,
             "QuotaName": name,
-            "Value": float(value),
-            "Unit": unit,
-            "Adjustable": adjustable,
-            "GlobalQuota": global_quota,
-            "QuotaAppliedAtLevel": "RESOURCE" if (context or {}).get("ContextScope") == "RESOURCE" else "ACCOUNT",
         }
-        if usage_metric is not None:
-            applied["UsageMetric"] = {"MetricStatisticRecommendation": "Maximum"} | usage_metric
-        if period is not None:
-            applied["Period"] = {"PeriodValue": period[0], "PeriodUnit": period[1]}
-        if context is not None:
-            applied["QuotaContext"] = context
-        if error_reason is not None:
-            applied |= {"ErrorReason": {"ErrorCode": error_reason, "ErrorMessage": "The quota's service did not answer."}}
-            del applied["Value"]
-        key = (account, region, code, str((context or {}).get("ContextId", "")))
-        held = Held(account, region, applied, float(value if default is None else default), only_default)
+        default = facts.get("default")
+        held = Held(
+            account,
+            region,
+            named | _applied(facts),
+            float(facts["value"] if default is None else default),
+            facts.get("only_default", False),
+        )
+        key = (account, region, code, str((facts.get("context") or {}).get("ContextId", "")))
         self._held.setdefault(service, {})[key] = held
 
     def request(self, account: str, region: str, service: str, code: str, desired: float, **fields: object) -> Json:
@@ -153,7 +152,7 @@ class Quotas:
         """What is answered, by client and operation."""
         answers = {
             "ListServices": self._services,
-            "ListServiceQuotas": self._applied,
+            "ListServiceQuotas": self._listed,
             "ListAWSDefaultServiceQuotas": self._defaults,
             "GetServiceQuota": self._one,
             "GetAWSDefaultServiceQuota": self._one_default,
@@ -178,20 +177,20 @@ class Quotas:
             raise Failure("NoSuchResourceException", f"The request failed because service code '{code}' does not exist.")
         return held
 
-    def _applied(self, asked: Asked) -> Json:
+    def _listed(self, asked: Asked) -> Json:
         level, code = asked.params.get("QuotaAppliedAtLevel", "ACCOUNT"), asked.params.get("QuotaCode")
         held = [held for held in self._of_service(asked) if not held.only_default and level in ("ALL", held.level)]
-        return {"Quotas": [held.applied for held in held if code in (None, held.applied["QuotaCode"])]}
+        return {"Quotas": [_shown(one, asked) for one in held if code in (None, one.applied["QuotaCode"])]}
 
     def _defaults(self, asked: Asked) -> Json:
-        by_code = {held.applied["QuotaCode"]: _as_default(held) for held in self._of_service(asked)}
+        by_code = {held.applied["QuotaCode"]: _as_default(held, asked) for held in self._of_service(asked)}
         return {"Quotas": list(by_code.values())}
 
     def _one(self, asked: Asked) -> Json:
-        return {"Quota": self._found_one(asked).applied}
+        return {"Quota": _shown(self._found_one(asked), asked)}
 
     def _one_default(self, asked: Asked) -> Json:
-        return {"Quota": _as_default(self._found_one(asked))}
+        return {"Quota": _as_default(self._found_one(asked), asked)}
 
     def _found_one(self, asked: Asked) -> Held:
         code, context = asked.params["QuotaCode"], asked.params.get("ContextId")
@@ -239,7 +238,37 @@ class Quotas:
         return self.auto_management.get(asked.call.account, {"OptInLevel": "ACCOUNT", "OptInStatus": "DISABLED"})
 
 
-def _as_default(held: Held) -> Json:
+def _applied(facts: Facts) -> Json:
+    """The members of `ServiceQuota` that the facts say."""
+    context, period = facts.get("context"), facts.get("period")
+    applied: Json = {
+        "Value": float(facts["value"]),
+        "Unit": facts.get("unit", "None"),
+        "Adjustable": facts.get("adjustable", True),
+        "GlobalQuota": facts.get("global_quota", False),
+        "QuotaAppliedAtLevel": "RESOURCE" if (context or {}).get("ContextScope") == "RESOURCE" else "ACCOUNT",
+    }
+    if (metric := facts.get("usage_metric")) is not None:
+        applied["UsageMetric"] = {"MetricStatisticRecommendation": "Maximum"} | metric
+    if period is not None:
+        applied["Period"] = {"PeriodValue": period[0], "PeriodUnit": period[1]}
+    if context is not None:
+        applied["QuotaContext"] = context
+    if (reason := facts.get("error_reason")) is not None:
+        applied["ErrorReason"] = {"ErrorCode": reason, "ErrorMessage": "The quota's service did not answer."}
+        del applied["Value"]
+    return applied
+
+
+def _shown(held: Held, asked: Asked) -> Json:
+    """The quota with the ARN that it has where it is asked for."""
+    service, code = held.applied["ServiceCode"], held.applied["QuotaCode"]
+    return held.applied | {"QuotaArn": f"arn:aws:servicequotas:{asked.call.region}:{asked.call.account}:{service}/{code}"}
+
+
+def _as_default(held: Held, asked: Asked) -> Json:
     """How the list of defaults shows it: without what concerns a single resource, and never with an error."""
     left_out = ("ErrorReason", "QuotaContext")
-    return {name: value for name, value in held.applied.items() if name not in left_out} | {"Value": held.default}
+    shown = {name: value for name, value in _shown(held, asked).items() if name not in left_out} | {"Value": held.default}
+    # AWS's own defaults belong to no account.
+    return shown | {"QuotaArn": shown["QuotaArn"].replace(f":{asked.call.account}:", "::")}

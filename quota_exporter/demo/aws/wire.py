@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from botocore.utils import parse_timestamp  # type: ignore[import-untyped]
+from botocore.utils import parse_timestamp
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.serialize import SERIALIZERS
@@ -72,7 +72,8 @@ def written(asked: Asked, result: Json) -> Response:
         asked: The call.
         result: As boto3 gives it back.
     """
-    assert asked.model is not None
+    if asked.model is None:
+        raise Failure("UnknownOperationException", f"{asked.call.service} has no operation {asked.call.operation}.", 404)
     if asked.protocol == CBOR:
         return Response(cbor.encode(result), headers=_headers("application/cbor") | {"smithy-protocol": "rpc-v2-cbor"})
     made = SERIALIZERS[asked.protocol](operation_model=asked.model).serialize(result)
