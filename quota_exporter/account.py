@@ -35,6 +35,14 @@ class Entry:
     succeeded: float | None = None
     dropped: int = 0
 
+    def rename(self, job: JobId) -> None:
+        """Takes another name of the job's account, which is no part of its identity, for what was read before too."""
+        self.job = job
+        for layer in self.layers:
+            renamed = {(job.target if target == job.target else target, of): c for (target, of), c in layer.columns.items()}
+            layer.columns.clear()
+            layer.columns.update(renamed)
+
     def columns(self) -> Iterator[tuple[Place, Column]]:
         """All columns that stand."""
         for layer in self.layers:

@@ -40,6 +40,9 @@ class Board:
         """Makes room for a job; keeps what is known of it."""
         entry = self.entries.setdefault(job, Entry(job, max_age))
         entry.max_age = max_age
+        if entry.job.target.account_name != job.target.account_name:
+            entry.rename(job)
+            self._touch(key_of(job.target), INFO)
         self._account(job.target).entries[job] = entry
         return entry
 

@@ -130,7 +130,9 @@ class Plan:
                 if source.polls(opened.entry, target):
                     job = self._job(source, opened, target)
                     jobs[job.id] = job
-        return jobs | {job_id: job for job_id, job in opened.jobs.items() if job_id in jobs}
+        # The name of an account is no part of its identity; a job whose target has another one now is another job.
+        same = {id_: job for id_, job in opened.jobs.items() if id_ in jobs and _name(job) == _name(jobs[id_])}
+        return jobs | same
 
     def _discovery(self, opened: Opened) -> Job:
         job_id = JobId(DISCOVERY, Target(opened.provider.name, opened.entry.label, ""))
@@ -144,7 +146,7 @@ class Plan:
         self._board.post(job_id, (), errors, now)
         opened.targets = tuple(dict.fromkeys([*targets, *(opened.targets if errors else ())]))
         jobs = self._jobs(opened)
-        if jobs.keys() != opened.jobs.keys():
+        if jobs != opened.jobs:
             opened.jobs = jobs
             self.on_change(self.jobs())
         return errors
@@ -155,6 +157,10 @@ class Plan:
         ask = partial(source.ask, opened.connection.api(target), target)
         max_age = max(self._config.max_age or 3 * every, OVERDUE * every)
         return Job(job_id, ask, partial(self._board.post, job_id), every, max_age)
+
+
+def _name(job: Job) -> str:
+    return job.id.target.account_name
 
 
 async def _close(opened: Iterable[Opened]) -> None:

@@ -206,6 +206,27 @@ def test_targets_come_and_go(bench: Bench) -> None:
     assert {job.target.account for job in bench.board.entries} == {"one", "b", "new"}
 
 
+def test_renamed_account(bench: Bench) -> None:
+    """The name of an account that was renamed is on its facts after the next search, and its readings stand meanwhile."""
+
+    def named() -> list[str]:
+        for _ in bench.board.settle():
+            pass
+        lines = b"".join(identity_body(bench.board.segments("text"))).decode().splitlines()
+        return [line for line in lines if line.startswith("quota_info{") and 'account="a"' in line]
+
+    WORLDS["one"].found = [Target("cloud", "a", account_name="old")]
+    bench.load(discovery_interval="10m")
+    bench.run(590)
+    before = named()
+    WORLDS["one"].found = [Target("cloud", "a", account_name="new")]
+    bench.run(20)
+
+    assert ['account_name="old"' in line for line in before] == [True]
+    assert ['account_name="new"' in line for line in named()] == [True]
+    assert bench.shown() == ["a"]
+
+
 def test_failed_discovery(bench: Bench) -> None:
     """When nothing can be found out, nothing is given up, the failure is told as any other, and it is tried again soon."""
     bench.load(discovery_interval="10m")
