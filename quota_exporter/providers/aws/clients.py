@@ -165,6 +165,11 @@ class Clients:
 
         return await self.in_thread(work, region, call)
 
+    def close(self) -> None:
+        """Ends the connections that are not in use."""
+        for client in self._clients.values():
+            client.close()
+
     def paging(self, call: str) -> dict[str, Any] | None:
         """How an operation hands out pages, as botocore's model has it; None where it has no pages."""
         service, _, operation = call.partition(".")

@@ -113,6 +113,7 @@ class AwsConnection:
         for api in self._apis.values():
             await api.close()
         await self.wire.close()
+        self.clients.close()
 
     def _asking(self, target: Target) -> AwsApi:
         region = target.region if target.region not in ("", GLOBAL) else self._global_region() if target.region else self.region
@@ -120,8 +121,8 @@ class AwsConnection:
         return AwsApi(self.clients, self.wire, keys, self.account, target, region, self.budget)
 
     def _home(self, account: str) -> Target:
-        """What is asked to find targets, by account; empty where the account is not known yet."""
-        return Target("aws", account, "")
+        """Whose budget what is asked to find targets is of: an account's, or the entry's where it is not known yet."""
+        return Target("aws", account or self.account.label, "")
 
     def _global_region(self) -> str:
         partition = self.clients.session.get_partition_for_region(self.region)

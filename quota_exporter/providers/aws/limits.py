@@ -125,9 +125,9 @@ async def _listed(api: AwsApi, call: str, service: str, **params: Any) -> AsyncI
     wanted = api.account.known(service)
     try:
         async for page in api.pages(call, ServiceCode=service, MaxResults=100, **params):
-            fresh = [quota for quota in page["Quotas"] if (quota["QuotaCode"], _context(quota)) not in seen]
-            seen.update((quota["QuotaCode"], _context(quota)) for quota in fresh)
-            for quota in fresh:
+            fresh = {place: quota for quota in page["Quotas"] if (place := (quota["QuotaCode"], _context(quota))) not in seen}
+            seen |= fresh.keys()
+            for quota in fresh.values():
                 if wanted is None or quota["QuotaCode"] in wanted:
                     yield quota
             if page["Quotas"] and not fresh:
@@ -193,7 +193,8 @@ def _metric(quota: dict[str, Any]) -> UsageMetric | None:
     told = quota.get("UsageMetric") or {}
     if not (told.get("MetricNamespace") and told.get("MetricName")):
         return None
-    return _metric_of(told["MetricNamespace"], told["MetricName"], tuple(sorted((told.get("MetricDimensions") or {}).items())))
+    return metric_of(told["MetricNamespace"], told["MetricName"], tuple(sorted((told.get("MetricDimensions") or {}).items())))
 
 
-_metric_of = lru_cache(maxsize=10_000)(UsageMetric)
+metric_of = lru_cache(maxsize=10_000)(UsageMetric)
+"""The metric of these names; the same object for most targets, which have most metrics in common."""

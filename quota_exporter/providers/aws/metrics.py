@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from quota_exporter.errors import ApiError, Denied, Malformed, Unavailable
 from quota_exporter.providers.aws.actions import action
 from quota_exporter.providers.aws.api import AwsApi, Json
-from quota_exporter.providers.aws.limits import UsageMetric
+from quota_exporter.providers.aws.limits import UsageMetric, metric_of
 
 DATA = "cloudwatch.GetMetricData"
 LIST = "cloudwatch.ListMetrics"
@@ -152,5 +152,5 @@ async def _active(api: AwsApi, namespace: str) -> frozenset[UsageMetric]:
     async for page in api.pages(LIST, Namespace=namespace, RecentlyActive="PT3H"):
         for metric in page.get("Metrics") or ():
             dimensions = tuple(sorted((d["Name"], d["Value"]) for d in metric.get("Dimensions") or ()))
-            found.add(UsageMetric(metric["Namespace"], metric["MetricName"], dimensions))
+            found.add(metric_of(metric["Namespace"], metric["MetricName"], dimensions))
     return frozenset(found)
