@@ -33,7 +33,7 @@ def configuration(path: Path | None) -> Config:
     if not entries:
         raise ConfigError(
             "nothing to poll: no --config.file is given, and the environment offers no credentials "
-            "(looked for a cluster's service account, $KUBECONFIG and ~/.kube/config)"
+            "(looked for a cluster's service account, $KUBECONFIG, ~/.kube/config, AWS_* variables and ~/.aws/credentials)"
         )
     for provider, entry in entries:
         log.info("no --config.file is given; polling %s: %s", provider.name, entry.label)

@@ -105,6 +105,10 @@ async def _merged(api: AwsApi, service: str) -> Limits:
         code = quota["QuotaCode"]
         limit = applied[code] = applied.get(code) or _facts(quota)
         _apply(limit, quota)
+    for code, limit in applied.items():
+        if limit.value is None and limit.error is None and code in found:
+            # Only single resources have applied values: all others have the default.
+            limit.value, limit.source = found[code].value, found[code].source
     return found | applied
 
 

@@ -1,8 +1,9 @@
 """What the config says of AWS accounts."""
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from quota_exporter.providers.aws.catalog import Row, codes
 from quota_exporter.settings import Entry, Section
@@ -10,7 +11,25 @@ from quota_exporter.settings import Entry, Section
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:[\w-]+:iam::\d{12}:role/.+$")]
 RoleName = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@/-]+$")]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")]
+REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+ALL = "all"
+
+
+def _region(value: object) -> str:
+    if not REGION.fullmatch(str(value)):
+        raise ValueError("no region; write it like eu-west-1")
+    return str(value)
+
+
+def _regions(value: object) -> tuple[str, ...] | str:
+    regions = tuple(value) if isinstance(value, list | tuple) else ()
+    if value != ALL and not (regions and all(REGION.fullmatch(str(region)) for region in regions)):
+        raise ValueError("must be `all`, or a list of regions such as [eu-west-1, us-east-1]")
+    return regions or ALL
+
+
+Region = Annotated[str, BeforeValidator(_region, json_schema_input_type=str)]
+Regions = Annotated[tuple[str, ...] | str, BeforeValidator(_regions, json_schema_input_type=tuple[str, ...] | str)]
 
 
 class Role(Section):
@@ -59,7 +78,7 @@ class Account(Entry):
     assume: tuple[Role, ...] = Field((), description="Roles to assume, one with the credentials of the other.")
     accounts: Listed | None = Field(None, description="Accounts to poll in the place of the credentials' own.")
     organization: Organization | None = Field(None, description="Accounts of the organization, found again and again.")
-    regions: tuple[Region, ...] | Literal["all"] | None = Field(
+    regions: Regions | None = Field(
         None, description="Regions to poll; `all` for those that are enabled; that of the environment or profile if not given."
     )
     global_region: Region | None = Field(

@@ -79,10 +79,10 @@ class Wire:
         SigV4Auth(keys, endpoint.name, region).add_auth(request)
         async with self._turns:
             answer = await self._send(call, endpoint, request)
-        async with self._reading:
-            # Answers that came together are read one by one, and others have their turns in between.
-            await asyncio.sleep(0)
-            return _read(call, *answer)
+            async with self._reading:
+                # Answers that came together are read one by one, and others have their turns in between.
+                await asyncio.sleep(0)
+                return _read(call, *answer)
 
     async def close(self) -> None:
         """Ends all connections."""
