@@ -3,6 +3,9 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import AliasChoices
 
 from quota_exporter.config import Config
 from quota_exporter.families import FAMILIES
@@ -27,7 +30,8 @@ def sources() -> Iterator[str]:
     for provider in PROVIDERS:
         for source in provider.sources:
             needs = "; ".join(source.permissions)
-            yield f"| {provider.name} | `{source.name}` | {source.every:g} s | {source.exports} | {needs} |"
+            every = f"{source.every:g} s{'' if source.enabled else ', off'}"
+            yield f"| {provider.name} | `{source.name}` | {every} | {source.exports} | {needs} |"
 
 
 def settings() -> Iterator[str]:
@@ -43,9 +47,27 @@ def settings() -> Iterator[str]:
 
 
 def _keys(prefix: str, model: type[Section], known: set[str]) -> Iterator[str]:
+    """Rows of the keys of a model, each followed by those of the models within it."""
     for name, field in model.model_fields.items():
-        if name not in known:
-            yield f"| `{prefix}{name}` | {field.description} |"
+        if name in known or not field.description:
+            continue
+        if isinstance(field.validation_alias, AliasChoices):
+            name = str(field.validation_alias.choices[0])  # noqa: PLW2901 - what the user writes
+        yield f"| `{prefix}{name}` | {field.description} |"
+        inner: dict[str, str] = {}
+        for within, many in _within(field.annotation):
+            for row in _keys(f"{prefix}{name}{many}.", within, known=set()):
+                # Of models that stand in the place of each other, several have the same key.
+                inner.setdefault(row.split("`")[1], row)
+        yield from inner.values()
+
+
+def _within(annotation: Any, many: str = "") -> Iterator[tuple[type[Section], str]]:
+    """The models of a type, each with `[]` where it stands in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation, many
+    for part in get_args(annotation):
+        yield from _within(part, "[]" if get_origin(annotation) is tuple else many)
 
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {"metrics": metrics, "sources": sources, "settings": settings}

@@ -160,6 +160,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--log.format=xml"], "argument --log.format: invalid choice: 'xml'"),
         (["sources", "nonsense"], "invalid choice: 'nonsense'"),
         (["check-config"], "the following arguments are required: FILE"),
+        (["policy"], "the following arguments are required: provider"),
+        (["policy", "kubernetes"], "invalid choice: 'kubernetes'"),
     ],
 )
 def test_bad_flag(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,6 +186,7 @@ def test_bad_flag(words: list[str], message: str, capsys: pytest.CaptureFixture[
         (["--config.file=/nowhere/x.yaml"], "/nowhere/x.yaml: cannot be read: No such file or directory"),
         (["once", "--config.file=/nowhere/x.yaml"], "/nowhere/x.yaml: cannot be read: No such file or directory"),
         (["check-config", "/nowhere/x.yaml"], "/nowhere/x.yaml: cannot be read: No such file or directory"),
+        (["policy", "aws", "--config.file=/nowhere/x.yaml"], "/nowhere/x.yaml: cannot be read: No such file or directory"),
     ],
 )
 @pytest.mark.usefixtures("logging_kept")
@@ -241,7 +244,7 @@ async def test_no_credentials(command: str, shell: Shell) -> None:
 
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("quota-exporter: nothing to poll: no --config.file is given, and the environment offers no ")
-    assert "(looked for a cluster's service account, $KUBECONFIG and ~/.kube/config)" in ended.err
+    assert "(looked for a cluster's service account, $KUBECONFIG, ~/.kube/config, AWS_* variables and ~/.aws/credentials)" in ended.err
     assert ended.err.count("\n") == 1
 
 
@@ -266,7 +269,9 @@ def test_sources(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code = main(words)
 
     blocks = re.split(r"(?m)^(?=\S)", capsys.readouterr().out)[1:]
-    sources = {f"{p.name} {source.name}": source for p in PROVIDERS for source in p.sources if p.name in words[1:] or not words[1:]}
+    sources = {
+        f"{p.name} {source.name}": source for p in PROVIDERS for source in p.sources if p.name in words[1:] or not words[1:]
+    }
     assert code == 0
     assert [block.partition("\n")[0] for block in blocks] == list(sources)
     for block, source in zip(blocks, sources.values(), strict=True):
@@ -295,6 +300,86 @@ def test_check_bad_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert (code, out) == (1, "")
     assert len(err.splitlines()) > 1
     assert [line for line in err.splitlines() if not re.match(rf"{re.escape(str(CONFIGS))}/many\.bad\.yaml:\d+: ", line)] == []
+
+
+def estimated(text: str) -> list[dict[str, list[str]]]:
+    """The tables of an estimate, one per entry: cells by the first one of their line."""
+    blocks = text.split("\n\n")[:-1]
+    return [{cells[0]: cells[1:] for line in block.splitlines()[1:] if (cells := line.split())} for block in blocks]
+
+
+def estimate(folder: Path, capsys: pytest.CaptureFixture[str], config: dict[str, Any]) -> str:
+    """What is estimated for a configuration."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    code = main(["check-config", "--estimate", str(folder / "config.yaml")])
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    return out
+
+
+@pytest.mark.usefixtures("logging_kept")
+def test_estimate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Calls and dollars a day of each source that is on, in the interval of the file, and for all accounts and regions in it."""
+    sources = {"subnets": {"interval": "10m"}, "s3": {"enabled": False}, "api_requests": {"enabled": True}}
+    accounts = {"ids": ["111111111111", "222222222222"], "role": "quota-exporter"}
+    entry = {"name": "shop", "regions": ["eu-west-1", "us-east-1", "us-east-2"], "accounts": accounts, "sources": sources}
+
+    out = estimate(tmp_path, capsys, {"aws": [entry], "kubernetes": [{"name": "prod"}]})
+
+    aws, kubernetes = estimated(out)
+    assert out.startswith("aws: shop (2 accounts, 3 regions)\n")
+    # Two calls each 10 minutes, in three regions of two accounts.
+    assert aws["subnets"] == ["600", "s", "288", "0.0000", "6", "1,728", "0.0000"]
+    # Three metrics each 5 minutes, at 0.01 dollars for a thousand.
+    assert (aws["rates"][3], aws["rates"][6]) == ("0.0086", "0.0518")
+    assert aws["api_requests"] == ["300", "s", "576", "0.8640", "6", "3,456", "5.1840"]
+    # Once per account; and once per account and in each region.
+    assert (aws["iam"][4], aws["increase_requests"][2:6]) == ("2", ["96", "0.0000", "8", "768"])
+    assert "s3" not in aws
+    assert kubernetes["apiserver"] == ["60", "s", "1,440", "0.0000", "1", "1,440", "0.0000"]
+    assert {name: cells[-1] for name, cells in kubernetes.items()} == dict.fromkeys(kubernetes, "0.0000") | {
+        "SOURCE": "USD/DAY",
+        "US": "0.00",
+    }
+    calls, usd = (float(cell.replace(",", "")) for cell in aws["total"])
+    lines = [cells for cells in aws.values() if len(cells) == 7 and cells[1] == "s"]
+    assert calls == pytest.approx(sum(float(cells[5].replace(",", "")) for cells in lines), abs=len(lines))
+    assert usd == pytest.approx(sum(float(cells[6]) for cells in lines), abs=0.0001 * len(lines))
+    assert float(aws["US"][-1]) == pytest.approx(30 * usd, abs=0.01)
+    assert f"all entries, US dollars in 30 days: {aws['US'][-1]}\n" in out
+
+
+@pytest.mark.usefixtures("logging_kept")
+def test_estimate_is_straight(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line of a table ends where its headings end."""
+    out = estimate(tmp_path, capsys, {"aws": [{"discover": {"services": ["sagemaker"], "most": 100000}}]})
+
+    header, *lines = [line for line in out.splitlines() if line.startswith("  ") and "US dollars" not in line]
+    assert {len(line) for line in lines} == {len(header)}
+    # 100,000 metrics each half hour.
+    assert estimated(out)[0]["discovered"][3] == "48.0000"
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({"organization": {"role": "r"}, "regions": ["eu-west-1", "eu-west-2"]}, "accounts of the organization, 2 regions"),
+        ({"regions": "all"}, "1 account, all enabled regions"),
+        ({"organization": {"role": "r"}, "regions": "all"}, "accounts of the organization, all enabled regions"),
+    ],
+)
+@pytest.mark.usefixtures("logging_kept")
+def test_estimate_of_what_nobody_knows(
+    settings: dict[str, Any], where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where only AWS knows which accounts or regions there are, it is told for one of them, and not summed up with others."""
+    out = estimate(tmp_path, capsys, {"aws": [{"name": "shop"} | settings], "kubernetes": [{"name": "prod"}]})
+
+    aws, _ = estimated(out)
+    assert out.startswith(f"aws: shop ({where})\n")
+    assert [aws[name][4] for name in ("subnets", "iam", "increase_requests")] == ["1", "1", "2"]
+    assert "\n  US dollars in 30 days, per account and region: " in out
+    assert "all entries" not in out
 
 
 # once

@@ -14,6 +14,7 @@ import yaml
 
 from quota_exporter import families
 from quota_exporter.cli.main import parser
+from quota_exporter.config import load
 from quota_exporter.families import FAMILIES, Family
 from quota_exporter.providers import PROVIDERS
 from tests.conftest import needs
@@ -139,6 +140,18 @@ def test_readme_names_every_command_and_flag() -> None:
     assert set(re.findall(r"--(?:web|log|config)\.[\w.-]+", text)) <= flags
 
 
+def test_configurations_of_the_readme_are_good(tmp_path: Path) -> None:
+    """Whoever copies one has no mistake in it."""
+    names = {provider.name for provider in PROVIDERS}
+    found = [text for text in re.findall(r"(?s)```yaml\n(.*?)```", README.read_text()) if names & yaml.safe_load(text).keys()]
+
+    polled = set()
+    for text in found:
+        (tmp_path / "config.yaml").write_text(text)
+        polled |= {provider.name for provider, _ in load(tmp_path / "config.yaml", {"EXTERNAL_ID": "secret"}).entries()}
+    assert polled == names
+
+
 def permission(verb: str, resource: str, group: str) -> str:
     """A permission as sources name it."""
     return f"{verb} {resource}.{group}" if group else f"{verb} {resource}"
@@ -171,4 +184,4 @@ def test_worked_diffs_apply() -> None:
         for diff in diffs
     ]
 
-    assert [check.stderr for check in checked] == ["", ""]
+    assert [check.stderr for check in checked] == ["", "", ""]

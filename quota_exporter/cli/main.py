@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from quota_exporter import __version__
-from quota_exporter.cli import check_config, demo, once, serve, sources
+from quota_exporter.cli import check_config, demo, once, policy, serve, sources
 from quota_exporter.cli.logs import LEVELS, set_up
 from quota_exporter.errors import ConfigError
 
-COMMANDS = {"serve": serve, "once": once, "check-config": check_config, "sources": sources, "demo": demo}
+COMMANDS = {
+    "serve": serve,
+    "once": once,
+    "check-config": check_config,
+    "sources": sources,
+    "policy": policy,
+    "demo": demo,
+}
 
 EPILOG = """\
 exit codes:

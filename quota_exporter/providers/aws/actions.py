@@ -1,10 +1,13 @@
 """Operations of AWS, by the names that boto3, IAM and budgets have for them."""
 
 PREFIXES = {
-    "application-autoscaling": "application-autoscaling",
+    "amp": "aps",
+    "docdb": "rds",
     "efs": "elasticfilesystem",
     "elb": "elasticloadbalancing",
     "elbv2": "elasticloadbalancing",
+    "emr": "elasticmapreduce",
+    "neptune": "rds",
     "opensearch": "es",
     "service-quotas": "servicequotas",
     "sesv2": "ses",

@@ -156,7 +156,7 @@ class Row(Section):
     quota: str = Field(min_length=1, description="Service Quotas' code of the quota, such as `L-407747CB`; else one of your own.")
     name: str = Field(min_length=1, description="The quota in words.")
     unit: str = Field(min_length=1, description="Of usage, limit and ceiling, such as `subnets`; of a rate without its period.")
-    source: str = Field("", description="The source that polls it; the service's own if not given.")
+    source: str = Field("", description="Of shipped rows: the source that polls it, where it is not named after the service.")
     region: Literal["", "global"] = Field("", description="`global` if it is the same in all regions, and asked once.")
     kind: Kind = Field("allocation", description="What is limited.")
     usage: Usage = Field(description="`metric` for the metric that Service Quotas names, else a call or a metric.")

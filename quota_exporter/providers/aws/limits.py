@@ -109,7 +109,7 @@ async def _merged(api: AwsApi, service: str) -> Limits:
         if limit.value is None and limit.error is None and code in found:
             # Only single resources have applied values: all others have the default.
             limit.value, limit.source = found[code].value, found[code].source
-    return found | applied
+    return _alike(found | applied)
 
 
 async def _defaults(api: AwsApi, service: str) -> Limits:
@@ -117,7 +117,20 @@ async def _defaults(api: AwsApi, service: str) -> Limits:
     async for quota in _listed(api, DEFAULT, service):
         limit = found[quota["QuotaCode"]] = _facts(quota)
         limit.value, limit.source = _value(quota), "documented"
-    return found
+    return _alike(found)
+
+
+def _alike(found: Limits) -> Limits:
+    """The same, with one object for what many targets have alike: of thousands of targets, most have most."""
+    return {
+        intern(code): limit
+        if limit.resources or limit.error
+        else _limit(limit.name, limit.adjustable, limit.value, limit.source, limit.period, limit.metric)
+        for code, limit in found.items()
+    }
+
+
+_limit = lru_cache(maxsize=10_000)(Limit)
 
 
 async def _listed(api: AwsApi, call: str, service: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
