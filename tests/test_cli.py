@@ -244,7 +244,8 @@ async def test_no_credentials(command: str, shell: Shell) -> None:
 
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("quota-exporter: nothing to poll: no --config.file is given, and the environment offers no ")
-    assert "(looked for a cluster's service account, $KUBECONFIG, ~/.kube/config, AWS_* variables and ~/.aws/credentials)" in ended.err
+    looked = "(looked for a cluster's service account, $KUBECONFIG, ~/.kube/config, AWS_* variables and ~/.aws/credentials)"
+    assert looked in ended.err
     assert ended.err.count("\n") == 1
 
 

@@ -36,11 +36,15 @@ SEED = "X-Demo-Seed"
 """Header of calls that seed: they are neither recorded nor befallen by faults."""
 
 
+MOST_CALLS = 100_000
+"""Calls that are remembered, the last ones."""
+
+
 class Front:
     """The WSGI application in front of moto.
 
     Attributes:
-        calls: Every call, in the order in which they came.
+        calls: Every call, in the order in which they came; the last `MOST_CALLS`.
         faults: Rules; where several fit, the first one is outermost.
         pages: How answers are cut.
         operations: What is answered here, by client and operation.
@@ -72,6 +76,8 @@ class Front:
         answer: Callable[[], Response] = partial(self._answer, asked)
         if SEED not in request.headers:
             self.calls.append(asked.call)
+            # A demo that runs for weeks must not grow.
+            del self.calls[:-MOST_CALLS]
             for rule in reversed([rule for rule in self.faults if rule.befalls(asked.call)]):
                 answer = partial(rule.answer, asked, answer, self.stopped)
         return answer()(environ, start_response)

@@ -1,6 +1,7 @@
 """A WSGI server on loopback, a thread for each connection, that can be stopped with all its connections."""
 
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,13 @@ class Handler(MotoRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(whole)
+
+    def finish(self) -> None:
+        """Closes both files of the connection, also where the client went away before it had read everything."""
+        try:
+            super().finish()
+        except ConnectionError:
+            self.rfile.close()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing: who wants to know reads the recorded calls."""
@@ -81,3 +89,8 @@ class Server(ThreadedWSGIServer):
             with self._lock:
                 self._open.discard(request)
                 self._handling.discard(threading.current_thread())
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tells what went wrong with a connection, unless it is that the client went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)

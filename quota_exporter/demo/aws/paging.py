@@ -18,7 +18,7 @@ UNNAMED = {("service-quotas", "GetQuotaUtilizationReport"): ("NextToken", "NextT
 OWN = {("cloudwatch", "GetMetricData"), ("cloudwatch", "ListMetrics")}
 """Operations that cut their answers themselves."""
 
-REMEMBERED = 1000
+REMEMBERED = 200
 """Answers that are kept for their further pages; the oldest are forgotten."""
 
 
@@ -91,11 +91,13 @@ class Pages:
         """The first page of a whole answer."""
         items = [(name, item) for name in pages.lists for item in _member(result, name)]
         number = uuid.uuid4().hex
-        with self._lock:
-            self._rest[number] = result, items
-            while len(self._rest) > REMEMBERED:
-                self._rest.popitem(last=False)
-        return self._page(asked, pages, number, 0, (result, items))
+        page = self._page(asked, pages, number, 0, (result, items))
+        if pages.next_token in page:
+            with self._lock:
+                self._rest[number] = result, items
+                while len(self._rest) > REMEMBERED:
+                    self._rest.popitem(last=False)
+        return page
 
     def _page(self, asked: Asked, pages: Paginator, number: str, offset: int, known: tuple[Json, list[tuple[str, Any]]]) -> Json:
         result, items = known

@@ -1,13 +1,17 @@
 """The embedded AWS: start it, seed it, ask it as one asks the real one."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Self
 
 import boto3
 from botocore.config import Config
+from botocore.loaders import create_loader
+from botocore.session import get_session
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.organizations.models import organizations_backends
@@ -31,6 +35,14 @@ ACCOUNT = "123456789012"
 KEY = "AKIADEMO000000000000"
 SECRET = "not-a-secret-of-anybody"  # noqa: S105 - of the demo
 
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+LOADER = create_loader()
+"""Reads botocore's models: once for all sessions, as each takes up to a second."""
+
+LEAVE_OUT_IMAGES = "MOTO_EC2_LOAD_DEFAULT_AMIS"
+"""Variable by which moto leaves out the thousand images that it has in each account and Region, which take half a second each."""
+
 _one = Lock()
 """moto keeps its state in the process: there can be one at a time."""
 
@@ -50,7 +62,7 @@ class Aws:
 
     Attributes:
         url: Where it listens.
-        now: Seconds since 1970, for metrics and reports; may be replaced.
+        now: Seconds since 1970, for metrics, reports and the end of sessions; may be replaced.
         quotas: Service Quotas: quotas, requests, reports.
         metrics: What CloudWatch knows.
         limits: Maxima that services tell themselves.
@@ -76,6 +88,8 @@ class Aws:
         }
         self.front.checks.append(Signatures(self._clock, {KEY: SECRET}).check)
         self._server: Server | None = None
+        self._images: str | None = None
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
     def _clock(self) -> float:
         return self.now()
@@ -99,8 +113,14 @@ class Aws:
         if not _one.acquire(blocking=False):
             raise RuntimeError("another demo AWS runs in this process")
         _forget()
+        self._images = os.environ.get(LEAVE_OUT_IMAGES)
+        os.environ.setdefault(LEAVE_OUT_IMAGES, "false")
         self.front.stopped.clear()
-        self._server = Server(self.front, port)
+        try:
+            self._server = Server(self.front, port)
+        finally:
+            if self._server is None:
+                self._leave()
         self.url = f"http://127.0.0.1:{self._server.port}"
         self._server.start()
 
@@ -110,8 +130,15 @@ class Aws:
             self.front.stopped.set()
             self._server.stop()
             self._server = None
-            _forget()
-            _one.release()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leaves the process as it was."""
+        _forget()
+        self._clients.clear()
+        if self._images is None:
+            del os.environ[LEAVE_OUT_IMAGES]
+        _one.release()
 
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to call the demo with credentials of the account `ACCOUNT`."""
@@ -135,9 +162,10 @@ class Aws:
             role_session_name="demo",
             role_arn=f"arn:aws:iam::{account}:role/{role}",
             policy="",
-            duration=3600,
+            duration=0,
             external_id="",
         )
+        assumed.expiration = NEVER
         return {
             "aws_access_key_id": assumed.access_key_id,
             "aws_secret_access_key": assumed.secret_access_key,
@@ -146,16 +174,20 @@ class Aws:
 
     def session_for(self, account: str) -> Session:
         """A session in an account, whose calls are recorded and befallen by faults as anybody's."""
-        session = Session(**self.credentials(account), region_name="eu-west-1")
+        core = get_session()
+        core.register_component("data_loader", LOADER)
+        session = Session(**self.credentials(account), region_name="eu-west-1", botocore_session=core)
         session.endpoint = self.url
         return session
 
     def client(self, service: str, region: str, account: str = ACCOUNT) -> Any:
         """A boto3 client for seeding: its calls are not recorded, and no fault befalls them."""
-        config = Config(retries={"total_max_attempts": 1}, parameter_validation=True)
-        client = self.session_for(account).client(service, region, config=config)
-        client.meta.events.register("before-send", _mark)
-        return client
+        key = (service, region, account)
+        if key not in self._clients:
+            client = self.session_for(account).client(service, region, config=Config(retries={"total_max_attempts": 1}))
+            client.meta.events.register("before-send", _mark)
+            self._clients[key] = client
+        return self._clients[key]
 
     def organization(
         self, accounts: Mapping[str, Member | str], *, external_id: str = "", manager: str = ACCOUNT

@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError, UnknownServiceError
 from botocore.parsers import ResponseParserError
 
 from quota_exporter import __version__
+from quota_exporter.errors import Malformed
 from quota_exporter.providers.aws.answers import exception
 
 T = TypeVar("T")
@@ -163,7 +164,11 @@ class Clients:
             answer: dict[str, Any] = getattr(self.client(service, region), xform_name(operation))(**params)
             return answer
 
-        return await self.in_thread(work, region, call)
+        answer = await self.in_thread(work, region, call)
+        if answer.keys() <= {"ResponseMetadata"}:
+            # So botocore gives what it cannot read: a page of a proxy, or half an answer. Counted, it would be nothing.
+            raise Malformed("an answer with nothing in it", operation=call)
+        return answer
 
     def close(self) -> None:
         """Ends the connections that are not in use."""

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from quota_exporter.errors import ApiError
@@ -96,7 +97,11 @@ Weights = dict[str, int]
 
 
 async def _prefix_lists(api: AwsApi) -> dict[str, Weights]:
-    """As how many entries each prefix list counts; empty where nobody knows."""
+    """As how many entries each prefix list counts; empty where nobody knows. Routes and rules both need it."""
+    return await api.cached("prefix lists", partial(_every_prefix_list, api), 60)
+
+
+async def _every_prefix_list(api: AwsApi) -> dict[str, Weights]:
     found: dict[str, Weights] = {}
     async for page in api.pages("ec2.DescribeManagedPrefixLists", MaxResults=100):
         found.update((prefix_list["PrefixListId"], _weights(prefix_list)) for prefix_list in page["PrefixLists"])

@@ -31,9 +31,9 @@ async def of_rows(api: AwsApi, target: Target, rows: Sequence[Row], every: float
     lists = dict(zip(services, await asyncio.gather(*(outcome(limits(api, service)) for service in services)), strict=True))
     errors = [found for found in lists.values() if isinstance(found, ApiError)]
     told = {_code(row): known.get(row.quota) for row in rows if not isinstance(known := lists[row.service], ApiError)}
-    ways = (_counted(api, rows), _by_metrics(api, rows, told, every, errors), _computed(api, rows))
-    *usages_by_way, own = await asyncio.gather(*ways, _own_limits(api, rows))
-    usages = {code: usage for usages in usages_by_way for code, usage in usages.items()}
+    ways = (_by_metrics(api, rows, told, every, errors), _computed(api, rows))
+    (counted, own), *others = await asyncio.gather(_counted(api, rows), *ways)
+    usages = {code: usage for usages in (counted, *others) for code, usage in usages.items()}
     answer: list[Reading | ApiError] = []
     for row in rows:
         code = _code(row)
@@ -47,9 +47,13 @@ def _code(row: Row) -> Code:
     return (row.service, row.quota)
 
 
-async def _counted(api: AwsApi, rows: Sequence[Row]) -> Usages:
-    found = await count(api, {_code(row): row.usage for row in rows if isinstance(row.usage, Counted)})
-    return {code: _standings(numbers) for code, numbers in found.items()}
+async def _counted(api: AwsApi, rows: Sequence[Row]) -> tuple[Usages, Mapping[Code, Numbers | ApiError]]:
+    """Usages that are counted, and limits that stand elsewhere than in Service Quotas: often the same answer has both."""
+    usages = {("usage", _code(row)): row.usage for row in rows if isinstance(row.usage, Counted)}
+    limits_ = {("limit", _code(row)): row.limit for row in rows if isinstance(row.limit, Value)}
+    found = await count(api, {**usages, **limits_})
+    counted = {code: _standings(found["usage", code]) for _, code in usages}
+    return counted, {code: found["limit", code] for _, code in limits_}
 
 
 def _standings(numbers: Numbers | ApiError) -> Standings | ApiError:
@@ -103,11 +107,6 @@ def _value(query: metrics.Query, series: metrics.Series, limit: Limit | None) ->
     if query.period == 60:
         return max((point.value for point in series), default=None)
     return metrics.latest(series)
-
-
-async def _own_limits(api: AwsApi, rows: Sequence[Row]) -> Mapping[Code, Numbers | ApiError]:
-    """The limits of rows that have them elsewhere than in Service Quotas."""
-    return await count(api, {_code(row): row.limit for row in rows if isinstance(row.limit, Value)})
 
 
 def _of_row(api: AwsApi, target: Target, row: Row, bound: Bound, usages: Standings | ApiError) -> Iterator[Reading | ApiError]:
