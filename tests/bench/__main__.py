@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.bench import apiserver, memory, poll, render, scraping, stalls, start, wall
+from tests.bench import apiserver, aws, memory, poll, render, scraping, stalls, start, wall
 from tests.bench.table import Row, table, word
 
 QUESTIONS: dict[str, Callable[[bool], Iterator[Row]]] = {
@@ -21,6 +21,7 @@ QUESTIONS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "start": start.run,
     "filter": apiserver.run,
     "poll": poll.run,
+    "aws": aws.run,
 }
 
 

@@ -22,12 +22,12 @@ class Probe:
         self._connection = socket.create_connection(("127.0.0.1", port))
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def run(self, seconds: float) -> list[Wait]:
+    def run(self, seconds: float, every: float = EVERY) -> list[Wait]:
         """Asks for so long."""
         waits = []
         began = time.perf_counter()
-        for number in range(int(seconds / EVERY)):
-            due = began + number * EVERY
+        for number in range(int(seconds / every)):
+            due = began + number * every
             if (wait := due - time.perf_counter()) > 0:
                 time.sleep(wait)
             self._ask()

@@ -156,7 +156,7 @@ def test_sighup(cluster: Apiserver, tmp_path: Path) -> None:
 
     (error,) = logged(program, "error")
     assert error["message"].startswith("the configuration was not reloaded, nothing changed: ")
-    assert "config.yaml:1: nothing to poll; there may be kubernetes" in error["message"]
+    assert "config.yaml:1: nothing to poll; there may be aws, kubernetes" in error["message"]
 
 
 def test_clusters_that_fail(cluster: Apiserver, tmp_path: Path) -> None:

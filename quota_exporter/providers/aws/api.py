@@ -35,7 +35,7 @@ QUIET = Allowance(rate=5, burst=5)
 
 ALLOWANCES = {
     # https://docs.aws.amazon.com/servicequotas/latest/userguide/reference.html; lists answer slower than published.
-    "service-quotas": Allowance(rate=5, burst=10),
+    "service-quotas": Allowance(rate=5, burst=5),
     "service-quotas.ListRequestedServiceQuotaChangeHistory": Allowance(rate=3, burst=5),
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
     "cloudwatch.GetMetricData": Allowance(rate=10, burst=20),

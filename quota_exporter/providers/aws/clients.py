@@ -6,6 +6,7 @@ Clients are shared by all accounts, because making one costs milliseconds and me
 """
 
 import asyncio
+import gc
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
@@ -111,6 +112,9 @@ class Clients:
             client = self._clients.pop((service, region), None)
             if client is None:
                 client = self._boto3.client(service, region_name=region, config=self._config)
+                # The models behind it are hundreds of thousands of objects that stay: to look through them again and again
+                # for garbage stops everything for up to a second.
+                gc.freeze()
             self._clients[service, region] = client
             if len(self._clients) > CLIENTS:
                 # Not closed: a call may still be under way. It goes when that ends.
