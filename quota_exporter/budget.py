@@ -118,15 +118,23 @@ class Budget:
         of_account[key].allowance = allowance
         return of_account[key]
 
-    async def call(self, bucket: Bucket, attempt: Callable[[], Awaitable[T]], *, cost: float = 0.0) -> T:
+    async def call(
+        self, bucket: Bucket, attempt: Callable[[], Awaitable[T]], *, cost: float = 0.0, deadline: float | None = None
+    ) -> T:
         """Makes a call within the budget.
+
+        Args:
+            bucket: Whose tokens it takes.
+            attempt: Makes it once.
+            cost: US dollars that an attempt is billed at.
+            deadline: Seconds that an attempt may take; the budget's own where not given.
 
         Raises:
             ApiError: The last attempt's error, when all failed or the error is none that passes by itself.
         """
         for tried in range(1, self.attempts + 1):
             try:
-                return await self._attempt(bucket, attempt, cost)
+                return await self._attempt(bucket, attempt, cost, deadline or self.deadline)
             except ApiError as error:
                 wait = max(error.retry_after or 0.0, self.jitter() * min(20.0, 0.5 * 2**tried))
                 if not error.retryable or tried == self.attempts or wait > self.patience:
@@ -134,7 +142,7 @@ class Budget:
             await asyncio.sleep(wait)
         raise AssertionError("attempts must be at least 1")
 
-    async def _attempt(self, bucket: Bucket, attempt: Callable[[], Awaitable[T]], cost: float) -> T:
+    async def _attempt(self, bucket: Bucket, attempt: Callable[[], Awaitable[T]], cost: float, deadline: float) -> T:
         operation = bucket.operation.operation
         if (blocked := bucket.blocked(self.clock())) > self.patience:
             raise Throttled(f"not to be asked for another {blocked:.0f} s", operation=operation, retry_after=blocked)
@@ -142,10 +150,10 @@ class Budget:
         bucket.calls += 1
         bucket.cost += cost
         try:
-            async with asyncio.timeout(self.deadline):
+            async with asyncio.timeout(deadline):
                 return await attempt()
         except TimeoutError:
-            raise TimedOut(f"no whole answer within {self.deadline:g} s", operation=operation) from None
+            raise TimedOut(f"no whole answer within {deadline:g} s", operation=operation) from None
         except Throttled as error:
             bucket.lower(self.clock(), error.retry_after)
             raise

@@ -27,6 +27,9 @@ Json = dict[str, Any]
 
 MAX_PAGES = 10_000
 
+DEADLINE = 300.0
+"""Seconds that a call may take with its wait for a thread or a connection; once it is sent, sockets have shorter ones."""
+
 USD_PER_METRIC = 1e-5
 """List price of a metric in GetMetricData: https://aws.amazon.com/cloudwatch/pricing/"""
 
@@ -131,7 +134,7 @@ class AwsApi:
             allowance = Allowance(rate, max(1.0, 2 * rate))
         bucket = self.budget.bucket(self.target, service, operation.partition(".")[2] or "read", allowance)
         cost = USD_PER_METRIC * len(params["MetricDataQueries"]) if call == "cloudwatch.GetMetricData" else 0.0
-        return await self.budget.call(bucket, partial(self._once, call, params), cost=cost)
+        return await self.budget.call(bucket, partial(self._once, call, params), cost=cost, deadline=DEADLINE)
 
     async def _once(self, call: str, params: Json) -> Json:
         keys = await self.credentials.keys()

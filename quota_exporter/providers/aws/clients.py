@@ -29,7 +29,7 @@ from quota_exporter.providers.aws.answers import exception
 T = TypeVar("T")
 
 THREADS = 8
-THREADS_PER_REGION = 3
+THREADS_PER_REGION = 4
 THREADS_PER_ENDPOINT = 2
 CLIENTS = 300
 CONNECT_TIMEOUT = 3
