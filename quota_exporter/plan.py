@@ -14,7 +14,7 @@ from quota_exporter.budget import Budget
 from quota_exporter.config import Config
 from quota_exporter.errors import ApiError, ConfigError
 from quota_exporter.model import JobId, Target
-from quota_exporter.settings import Entry, SourceSettings
+from quota_exporter.settings import Entry
 from quota_exporter.source import Connection, Provider, Source
 
 DISCOVERY = "discovery"
@@ -153,7 +153,7 @@ class Plan:
 
     def _job(self, source: Source[Any], opened: Opened, target: Target) -> Job:
         job_id = JobId(source.name, target)
-        every = opened.entry.sources.get(source.name, SourceSettings()).interval or source.every
+        every = opened.entry.every(source.name, source.every)
         ask = partial(source.ask, opened.connection.api(target), target)
         max_age = max(self._config.max_age or 3 * every, OVERDUE * every)
         return Job(job_id, ask, partial(self._board.post, job_id), every, max_age)

@@ -73,6 +73,10 @@ class Entry(Section):
     calls_per_second: float | None = Field(None, gt=0, description="Replaces the published rate our own calls keep to.")
     proxy: str | None = Field(None, description="URL of the proxy; HTTPS_PROXY and NO_PROXY are honoured without it.")
 
+    def every(self, source: str, default: float) -> float:
+        """Seconds between two polls of a source, whose own default is given."""
+        return self.sources.get(source, SourceSettings()).interval or default
+
     @property
     def label(self) -> str:
         """Names the entry, uniquely among those of its provider."""

@@ -145,6 +145,28 @@ async def test_counter_is_seen_before_it_grows(aws: Aws, clock: Clock, asker_of:
     assert (before, first, second) == ({}, {key: 0}, {key: 4})
 
 
+async def test_metric_that_comes_late(aws: Aws, clock: Clock, asker_of: Make) -> None:
+    """What was counted before a metric was listed, or listed again, is read when it is, and once."""
+    asker = asker_of()
+    key = (API_REQUESTS, "ListMetrics", "")
+
+    await asker.ask(throttling.REQUESTS)
+    for age in range(300, 1801, 300):
+        clock.now = START + age
+        await asker.ask(throttling.REQUESTS)
+    # Listed only after the search is old enough to be repeated, though it has counted for half an hour.
+    metric(aws, "AWS/Usage", "CallCount", [(START + 60, 4), (START + 1500, 5)], **CALLS)
+    totals = []
+    for age in (3700, 4000, 40_000):
+        clock.now = START + age
+        totals.append((await asker.ask(throttling.REQUESTS))[key])
+    metric(aws, "AWS/Usage", "CallCount", [(START + 40_060, 7)], **CALLS)
+    clock.now = START + 45_000
+    totals.append((await asker.ask(throttling.REQUESTS))[key])
+
+    assert totals == [0, 9, 9, 16]
+
+
 async def test_control_plane(aws: Aws, clock: Clock, asker_of: Make) -> None:
     """Size of etcd, the most seats and refused requests of each cluster, but for one that is polled directly."""
     for cluster in ("prod", "direct"):
@@ -201,11 +223,14 @@ async def test_discovered(aws: Aws, clock: Clock, asker_of: Make) -> None:
     for number in range(5):
         aws.set_quota("*", "*", "sagemaker", f"L-{number}", f"ml.g{number} GPU", value=number, adjustable=number > 0)
     aws.set_quota("*", "*", "sagemaker", "L-X", "Something else", value=1)
+    aws.set_quota("*", "*", "sagemaker", "L-G", "GPU of all regions", value=9, global_quota=True)
     aws.set_quota("*", "*", "vpc", "L-F678F1CE", "VPCs per Region", value=5)
     asker = asker_of(discover={"services": ["sagemaker", "vpc"], "quotas": ["*GPU*", "L-F*"], "most": 3})
 
     found = await asker.ask(discovered.SOURCE)
+    shared = await asker.ask(discovered.SOURCE, GLOBAL)
 
+    assert shared == {(LIMIT, "L-G", ""): 9}
     assert found == {
         (LIMIT, "L-0", ""): 0,
         (CEILING, "L-0", ""): 0,

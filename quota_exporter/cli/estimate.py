@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from quota_exporter.model import Target
 from quota_exporter.providers.aws.settings import Account
-from quota_exporter.settings import Entry, SourceSettings
+from quota_exporter.settings import Entry
 from quota_exporter.source import Provider
 
 DAY = 86_400.0
@@ -76,7 +76,7 @@ def lines(provider: Provider[Any], entry: Entry) -> Iterator[Line]:
         once = source.polls(entry, Target(provider.name, "", "global"))
         regional = has_regions and source.polls(entry, Target(provider.name, "", "-"))
         if once or regional:
-            every = entry.sources.get(source.name, SourceSettings()).interval or source.every
+            every = entry.every(source.name, source.every)
             effort = source.effort(entry)
             yield Line(source.name, every, effort.calls * DAY / every, effort.usd * DAY / every, once, regional)
 

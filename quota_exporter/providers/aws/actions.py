@@ -34,7 +34,7 @@ THIN = frozenset(
 """Calls that are made often, and so without boto3 (`wire`)."""
 
 DISCOVERY = (
-    "ec2:DescribeRegions (only with `regions: all`)",
+    "ec2:DescribeRegions (only where neither file nor environment names a region, and with `regions: all`)",
     "iam:ListAccountAliases (only for the name of an account that no organization names)",
     "organizations:ListAccounts (only with `organization`)",
     "organizations:ListAccountsForParent (only with `organizational_units`)",

@@ -110,7 +110,11 @@ class AwsApi:
             page = await self.call(call, **params)
             yield page
             tokens = [compiled(output).search(page) for output in outputs]
-            if not any(tokens) or (more and not compiled(more).search(page)):
+            if more and not compiled(more).search(page):
+                return
+            if not any(tokens):
+                if more:
+                    raise Malformed("there is more, but no token to ask for it", operation=call)
                 return
             if (key := tuple(map(str, tokens))) in seen:
                 raise Repeated("the same token came twice", operation=call)

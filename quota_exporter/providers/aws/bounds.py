@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from quota_exporter.errors import ApiError
 from quota_exporter.families import CEILING, LIMIT
-from quota_exporter.model import Adjustable, Quota, Reading, Target, TellsLimit
+from quota_exporter.model import Quota, Reading, Target, TellsLimit
 from quota_exporter.providers.aws.catalog import Row
 from quota_exporter.providers.aws.counting import Numbers
-from quota_exporter.providers.aws.limits import Limit
+from quota_exporter.providers.aws.limits import Limit, adjustable
 
 
 class Bound(NamedTuple):
@@ -40,14 +40,13 @@ class Bound(NamedTuple):
             source = "documented"
         elif not owned and self.own is None and told is not None and source:
             source = told.source
-        adjustable: Adjustable = "unknown" if row.adjustable is None else "true" if row.adjustable else "false"
         return Quota(
             service_code=row.service,
             quota_code=row.quota,
             name=row.name,
             unit=f"{row.unit}/{told.period.text}" if row.kind == "rate" and told is not None and told.period else row.unit,
             kind=row.kind,
-            adjustable=adjustable if told is None else told.adjustable,
+            adjustable=adjustable(row.adjustable) if told is None else told.adjustable,
             usage_source=row.usage_source,
             limit_source=source,
         )

@@ -13,7 +13,6 @@ from quota_exporter.providers.aws.limits import Limit, limits
 from quota_exporter.providers.aws.metrics import DATA, LIST
 from quota_exporter.providers.aws.service import of_rows
 from quota_exporter.providers.aws.settings import Account, Discover
-from quota_exporter.settings import SourceSettings
 from quota_exporter.source import Answer, Effort, Source, outcome
 
 NAME = "discovered"
@@ -36,8 +35,7 @@ async def discovered(api: AwsApi, target: Target) -> Answer:
         rows += selected[: wanted.most]
         if omitted := len(selected) - wanted.most:
             answer += [Reading(target, Operation(service, ""), OMITTED_QUOTAS, omitted)] if omitted > 0 else []
-    every = api.account.sources.get(NAME, SourceSettings()).interval or EVERY
-    return [*answer, *await of_rows(api, target, rows, every)]
+    return [*answer, *await of_rows(api, target, rows, api.account.every(NAME, EVERY))]
 
 
 def _row(account: Account, target: Target, service: str, code: str, limit: Limit) -> Row | None:

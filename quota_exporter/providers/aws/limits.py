@@ -123,12 +123,13 @@ async def _defaults(api: AwsApi, service: str) -> Limits:
 def _alike(found: Limits) -> Limits:
     """The same, with one object for what many targets have alike: of thousands of targets, most have most."""
     return {
-        intern(code): limit
-        if limit.resources or limit.error
-        else _limit(limit.name, limit.adjustable, limit.value, limit.source, limit.period, limit.metric)
+        intern(code): limit if limit.resources or limit.error else _limit(**{name: getattr(limit, name) for name in SHARED})
         for code, limit in found.items()
     }
 
+
+SHARED = ("name", "adjustable", "value", "source", "period", "metric", "is_global")
+"""What two targets may have alike of a limit: all but what is of single resources, or failed."""
 
 _limit = lru_cache(maxsize=10_000)(Limit)
 
@@ -142,7 +143,7 @@ async def _listed(api: AwsApi, call: str, service: str, **params: Any) -> AsyncI
     wanted = api.account.known(service)
     try:
         async for page in api.pages(call, ServiceCode=service, MaxResults=100, **params):
-            fresh = {place: quota for quota in page["Quotas"] if (place := (quota["QuotaCode"], _context(quota))) not in seen}
+            fresh = {place: quota for quota in page["Quotas"] if (place := (quota["QuotaCode"], context(quota))) not in seen}
             seen |= fresh.keys()
             for quota in fresh.values():
                 if wanted is None or quota["QuotaCode"] in wanted:
@@ -156,19 +157,25 @@ async def _listed(api: AwsApi, call: str, service: str, **params: Any) -> AsyncI
         return
 
 
-def _context(quota: dict[str, Any]) -> str:
-    """ARN of the resource that a limit is for; empty where it is for the account, or for every resource."""
-    context = quota.get("QuotaContext") or {}
-    told = str(context.get("ContextId") or "")
-    return "" if context.get("ContextScope") != "RESOURCE" or told == "*" else told
+def context(quota: dict[str, Any]) -> str:
+    """Bare id of the resource that a limit, or a request to raise it, is for; empty where it is for the account or for all.
+
+    https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_QuotaContextInfo.html
+    """
+    told = quota.get("QuotaContext") or {}
+    arn = str(told.get("ContextId") or "")
+    return "" if told.get("ContextScope") != "RESOURCE" or arn == "*" else arn.rpartition(":")[2].rpartition("/")[2]
+
+
+def adjustable(told: bool | None) -> Adjustable:
+    """Whether a limit can be raised, as the label has it."""
+    return "unknown" if told is None else "true" if told else "false"
 
 
 def _facts(quota: dict[str, Any]) -> Limit:
-    told = quota.get("Adjustable")
-    adjustable: Adjustable = "unknown" if told is None else "true" if told else "false"
     # Of thousands of targets, most have the same.
     name, is_global = intern(str(quota.get("QuotaName") or "")), bool(quota.get("GlobalQuota"))
-    return Limit(name, adjustable, period=_period(quota), metric=_metric(quota), is_global=is_global)
+    return Limit(name, adjustable(quota.get("Adjustable")), period=_period(quota), metric=_metric(quota), is_global=is_global)
 
 
 def _apply(limit: Limit, quota: dict[str, Any]) -> None:
@@ -178,15 +185,10 @@ def _apply(limit: Limit, quota: dict[str, Any]) -> None:
         limit.error = REASONS.get(code, Malformed)(text, operation=APPLIED)
     elif (value := _value(quota)) is None:
         return
-    elif context := _context(quota):
-        limit.resources = {**limit.resources, bare(context): value}
+    elif resource := context(quota):
+        limit.resources = {**limit.resources, resource: value}
     else:
         limit.value, limit.source = value, "provider"
-
-
-def bare(arn: str) -> str:
-    """The id at the end of an ARN."""
-    return arn.rpartition(":")[2].rpartition("/")[2]
 
 
 def _value(quota: dict[str, Any]) -> float | None:

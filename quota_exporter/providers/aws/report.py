@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from quota_exporter.errors import TimedOut, Unavailable
-from quota_exporter.families import CEILING, LIMIT, USAGE
-from quota_exporter.model import Adjustable, Quota, Reading, Target
+from quota_exporter.families import USAGE
+from quota_exporter.model import Quota, Reading, Target
 from quota_exporter.providers.aws.actions import action
 from quota_exporter.providers.aws.api import AwsApi
+from quota_exporter.providers.aws.bounds import bounds
+from quota_exporter.providers.aws.limits import adjustable
 from quota_exporter.source import Answer, Effort, Source
 
 START = "service-quotas.StartQuotaUtilizationReport"
@@ -53,8 +55,6 @@ def _readings(api: AwsApi, target: Target, row: dict[str, Any]) -> Iterator[Read
     known = api.account.known(row["ServiceCode"])
     if known is None or row["QuotaCode"] in known or row.get("Utilization") is None or row.get("AppliedValue") is None:
         return
-    told = row.get("Adjustable")
-    adjustable: Adjustable = "unknown" if told is None else "true" if told else "false"
     name = str(row.get("QuotaName") or row["QuotaCode"])
     quota = Quota(
         service_code=row["ServiceCode"],
@@ -62,15 +62,13 @@ def _readings(api: AwsApi, target: Target, row: dict[str, Any]) -> Iterator[Read
         name=name,
         unit="units",
         kind="allocation",
-        adjustable=adjustable,
+        adjustable=adjustable(row.get("Adjustable")),
         usage_source="utilization_report",
         limit_source="provider",
     )
     limit = float(row["AppliedValue"])
     yield Reading(target, quota, USAGE, limit * float(row["Utilization"]) / 100)
-    yield Reading(target, quota, LIMIT, limit)
-    if adjustable == "false":
-        yield Reading(target, quota, CEILING, limit)
+    yield from bounds(target, quota, "", limit, None)
 
 
 SOURCE: Source[AwsApi] = Source(

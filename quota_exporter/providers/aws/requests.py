@@ -11,7 +11,7 @@ from quota_exporter.families import INCREASE_REQUEST, INCREASE_REQUEST_CREATED
 from quota_exporter.model import IncreaseRequest, Reading, Target
 from quota_exporter.providers.aws.actions import action
 from quota_exporter.providers.aws.api import AwsApi
-from quota_exporter.providers.aws.limits import bare
+from quota_exporter.providers.aws.limits import context
 from quota_exporter.source import Answer, Source
 
 HISTORY = "service-quotas.ListRequestedServiceQuotaChangeHistory"
@@ -37,7 +37,7 @@ async def increase_requests(api: AwsApi, target: Target) -> Answer:
         for request in page["RequestedQuotas"]:
             # Requests for global quotas are listed in one region, and told once.
             if bool(request.get("GlobalQuota")) is (target.region == "global"):
-                place = (request["ServiceCode"], request["QuotaCode"], _resource(request))
+                place = (request["ServiceCode"], request["QuotaCode"], context(request))
                 if place not in newest or _time(request["Created"]) > _time(newest[place]["Created"]):
                     newest[place] = request
     answer: list[Reading | ApiError] = []
@@ -51,12 +51,6 @@ async def increase_requests(api: AwsApi, target: Target) -> Answer:
             made = IncreaseRequest(service, quota)
             answer.append(Reading(target, made, INCREASE_REQUEST_CREATED, _time(request["Created"]), resource))
     return answer
-
-
-def _resource(request: dict[str, Any]) -> str:
-    context = request.get("QuotaContext") or {}
-    told = str(context.get("ContextId") or "")
-    return "" if context.get("ContextScope") != "RESOURCE" or told == "*" else bare(told)
 
 
 def _time(value: float | datetime) -> float:

@@ -15,7 +15,6 @@ from quota_exporter.providers.aws.catalog import Counted, Function, Metric, Row,
 from quota_exporter.providers.aws.counting import Numbers, count
 from quota_exporter.providers.aws.functions import FUNCTIONS, Standing, Standings
 from quota_exporter.providers.aws.limits import DEFAULTS_EVERY, EVERY, Limit, UsageMetric, limits
-from quota_exporter.settings import SourceSettings
 from quota_exporter.source import Answer, Effort, Source, outcome
 
 Code = tuple[str, str]
@@ -147,8 +146,7 @@ def source(name: str, facts: RowSource, rows: tuple[Row, ...]) -> Source[AwsApi]
     is_global = rows[0].region == "global"
 
     async def ask(api: AwsApi, target: Target) -> Answer:
-        every = api.account.sources.get(name, SourceSettings()).interval or facts.every
-        return await of_rows(api, target, api.account.rows(rows), every)
+        return await of_rows(api, target, api.account.rows(rows), api.account.every(name, facts.every))
 
     return Source(
         name=name,
@@ -158,7 +156,7 @@ def source(name: str, facts: RowSource, rows: tuple[Row, ...]) -> Source[AwsApi]
         permissions=actions(rows),
         enabled=facts.enabled,
         applies=lambda account, target: (target.region == "global") is is_global,
-        effort=lambda account: effort(account.rows(rows), facts.every),
+        effort=lambda account: effort(account.rows(rows), account.every(name, facts.every)),
     )
 
 
@@ -172,8 +170,7 @@ def effort(rows: Sequence[Row], every: float) -> Effort:
 
 async def _of_config(api: AwsApi, target: Target) -> Answer:
     """The rows that the config brings along."""
-    every = api.account.sources.get(CUSTOM.name, SourceSettings()).interval or CUSTOM.every
-    return await of_rows(api, target, own_rows(api.account, target), every)
+    return await of_rows(api, target, own_rows(api.account, target), api.account.every(CUSTOM.name, CUSTOM.every))
 
 
 def own_rows(account: Any, target: Target) -> list[Row]:
@@ -189,5 +186,5 @@ CUSTOM: Source[AwsApi] = Source(
     exports="the quotas of `catalog` in the configuration",
     permissions=(),
     applies=lambda account, target: bool(own_rows(account, target)),
-    effort=lambda account: effort(account.catalog, 1800),
+    effort=lambda account: effort(account.catalog, account.every(CUSTOM.name, CUSTOM.every)),
 )

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import NamedTuple
 
-from quota_exporter.families import CEILING, LIMIT, OMITTED_RESOURCES, USAGE
+from quota_exporter.families import OMITTED_RESOURCES, USAGE
 from quota_exporter.model import Quota, Reading, Target
 from quota_exporter.providers.aws.actions import action
 from quota_exporter.providers.aws.api import AwsApi
+from quota_exporter.providers.aws.bounds import bounds
 from quota_exporter.source import Answer, Effort, Source
 
 SUBNETS = "ec2.DescribeSubnets"
@@ -104,11 +105,10 @@ def _readings(api: AwsApi, target: Target, quota: Quota, found: Iterable[tuple[s
     standings = {resource: (used, limit) for resource, used, limit in found}
     ratios = {resource: used / limit for resource, (used, limit) in standings.items()}
     shown = api.shown.choose((quota.service_code, quota.quota_code), ratios)
-    families = (LIMIT, CEILING) if quota.adjustable == "false" else (LIMIT,)
     for resource in shown:
         used, limit = standings[resource]
         yield Reading(target, quota, USAGE, used, resource)
-        yield from (Reading(target, quota, family, limit, resource) for family in families)
+        yield from bounds(target, quota, resource, limit, None)
     if omitted := len(standings) - len(shown):
         yield Reading(target, quota, OMITTED_RESOURCES, omitted)
 

@@ -1,6 +1,6 @@
 """Counters made of what CloudWatch counted in each minute."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Windows:
     """
 
     _since: float | None = None
-    _until: float = 0.0
+    _until: dict[UsageMetric, float] = field(default_factory=dict)
     _minutes: dict[UsageMetric, dict[float, float]] = field(default_factory=dict)
     _totals: dict[UsageMetric, float] = field(default_factory=dict)
     _told: set[UsageMetric] = field(default_factory=set)
@@ -50,30 +50,27 @@ class Windows:
             ApiError: CloudWatch could not be asked.
         """
         now = api.now() // 60 * 60
-        if self._since is None:
-            self._since = self._until = now
-        back = min(now - self._until + LATE, KEPT)
-        found = await read(api, {metric: Query(metric, "Sum", 60, back) for metric in sorted(metrics)})
+        since = self._since = now if self._since is None else self._since
+        # A metric that comes, or comes back, is listed an hour late: each is read from where its own reading ended.
+        backs = {metric: min(now - self._until.get(metric, since) + LATE, KEPT) for metric in sorted(metrics)}
+        found = await read(api, {metric: Query(metric, "Sum", 60, back) for metric, back in backs.items()})
         errors = [series for series in found.values() if isinstance(series, ApiError)]
-        self._add({metric: series for metric, series in found.items() if not isinstance(series, ApiError)})
-        if not errors:
-            self._until = now
-            self._forget(now - 2 * LATE)
+        for metric, series in found.items():
+            if not isinstance(series, ApiError):
+                self._add(metric, series, since)
+                self._until[metric] = now
         return [*self._tell(), *errors]
 
-    def _add(self, found: Mapping[UsageMetric, Series]) -> None:
-        for metric, series in found.items():
-            self._totals.setdefault(metric, 0.0)
-            minutes = self._minutes.setdefault(metric, {})
-            for time, value in series:
-                if time >= (self._since or 0.0) and value > (known := minutes.get(time, 0.0)):
-                    self._totals[metric] += value - known
-                    minutes[time] = value
-
-    def _forget(self, before: float) -> None:
-        """Minutes that are not read again."""
-        for metric, minutes in self._minutes.items():
-            self._minutes[metric] = {time: value for time, value in minutes.items() if time >= before}
+    def _add(self, metric: UsageMetric, series: Series, since: float) -> None:
+        """Counts by how much minutes grew; keeps those that will be read again."""
+        self._totals.setdefault(metric, 0.0)
+        known = self._minutes.get(metric, {})
+        for time, value in series:
+            if time >= since and value > (before := known.get(time, 0.0)):
+                self._totals[metric] += value - before
+                known[time] = value
+        last = max(known, default=0.0)
+        self._minutes[metric] = {time: value for time, value in known.items() if time >= last - 2 * LATE}
 
     def _tell(self) -> Iterator[Counted]:
         for metric, total in self._totals.items():
